@@ -1,0 +1,230 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "io/address.hpp"
+#include "io/loop.hpp"
+#include "io/stream.hpp"
+#include "io/worker.hpp"
+
+namespace pinnace::io {
+namespace {
+
+using namespace std::chrono_literals;
+
+Task<int> ready_value(int v) { co_return v; }
+
+Task<void> sum_many(long& sum) {
+  for (int i = 0; i < 1'000'000; ++i) sum += co_await ready_value(1);
+}
+
+TEST(Task, MillionReadyAwaitsDoNotGrowTheStack) {
+  Loop loop;
+  long sum = 0;
+  loop.spawn(sum_many(sum));
+  EXPECT_EQ(sum, 1'000'000);
+  EXPECT_EQ(loop.tasks(), 0U);
+}
+
+Task<int> fails() {
+  throw std::runtime_error("broken");
+  co_return 0;
+}
+
+Task<void> catches(std::string& what) {
+  try {
+    co_await fails();
+  } catch (const std::exception& e) {
+    what = e.what();
+  }
+}
+
+TEST(Task, ExceptionReachesTheAwaiter) {
+  Loop loop;
+  std::string what;
+  loop.spawn(catches(what));
+  EXPECT_EQ(what, "broken");
+}
+
+Task<void> wait_on(Timer& timer, bool& elapsed, bool& ended) {
+  elapsed = co_await timer.wait(1h);
+  ended = true;
+}
+
+TEST(Timer, CancelCutsTheWaitShort) {
+  Loop loop;
+  Timer timer(loop);
+  bool elapsed = true, ended = false;
+  loop.spawn(wait_on(timer, elapsed, ended));
+  loop.post([&] { timer.cancel(); });
+  loop.run();
+  EXPECT_TRUE(ended);
+  EXPECT_FALSE(elapsed);
+}
+
+TEST(Loop, DropTasksDestroysWhatStillWaits) {
+  Loop loop;
+  Timer timer(loop);
+  bool elapsed = false, ended = false;
+  loop.spawn(wait_on(timer, elapsed, ended));
+  EXPECT_EQ(loop.tasks(), 1U);
+  loop.drop_tasks();
+  EXPECT_EQ(loop.tasks(), 0U);
+  EXPECT_FALSE(ended);
+}
+
+Task<void> use_worker(Loop& loop, Worker& worker, int& out) {
+  out = co_await worker.run([] { return 42; });
+  loop.stop();
+}
+
+TEST(Worker, GivesTheValueBackOnTheLoop) {
+  Loop loop;
+  Worker worker(loop);
+  Timer deadline(loop);
+  bool elapsed = false, ended = false;
+  loop.spawn(wait_on(deadline, elapsed, ended));
+  int out = 0;
+  loop.spawn(use_worker(loop, worker, out));
+  loop.run();
+  loop.drop_tasks();
+  EXPECT_EQ(out, 42);
+}
+
+Task<void> echo_once(Listener& listener) {
+  auto stream = co_await listener.accept();
+  char buffer[64];
+  auto n = co_await stream->read_some(buffer, sizeof buffer);
+  co_await stream->write_all(std::string_view(buffer, *n));
+}
+
+Task<void> talk(Loop& loop, Endpoint to, std::string& heard, std::size_t& at_end) {
+  auto stream = co_await connect(loop, to, 5s);
+  if (!stream) {
+    heard = stream.error().detail;
+    co_return;
+  }
+  co_await stream->write_all("ahoy");
+  char buffer[64];
+  auto n = co_await stream->read_some(buffer, sizeof buffer);
+  heard.assign(buffer, *n);
+  auto end = co_await stream->read_some(buffer, sizeof buffer);
+  at_end = end.value_or(99);
+}
+
+TEST(Stream, EchoOverTcpThenOrderlyEnd) {
+  Loop loop;
+  auto listener = Listener::bind(loop, *Endpoint::parse("127.0.0.1:0"));
+  ASSERT_TRUE(listener) << listener.error().detail;
+  std::string heard;
+  std::size_t at_end = 7;
+  loop.spawn(echo_once(*listener));
+  loop.spawn(talk(loop, listener->local(), heard, at_end));
+  loop.run();
+  EXPECT_EQ(heard, "ahoy");
+  EXPECT_EQ(at_end, 0U);
+}
+
+Task<void> read_until_timeout(Loop& loop, int fd, std::string& code) {
+  Stream stream(loop, fd, "pair");
+  stream.set_idle_timeout(50ms);
+  char byte;
+  auto n = co_await stream.read_some(&byte, 1);
+  code = n ? "read" : std::string(n.error().code);
+}
+
+TEST(Stream, SilentPeerTimesOut) {
+  Loop loop;
+  int fds[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+  std::string code;
+  loop.spawn(read_until_timeout(loop, fds[0], code));
+  loop.run();
+  EXPECT_EQ(code, "io.timeout");
+  ::close(fds[1]);
+}
+
+TEST(Stream, RefusedConnectionNamesTheReason) {
+  Loop loop;
+  Endpoint nobody;
+  {
+    auto gone = Listener::bind(loop, *Endpoint::parse("127.0.0.1:0"));
+    nobody = gone->local();
+  }
+  std::string heard;
+  std::size_t at_end = 0;
+  loop.spawn(talk(loop, nobody, heard, at_end));
+  loop.run();
+  EXPECT_THAT(heard, testing::HasSubstr("Connection refused"));
+}
+
+TEST(Listener, StaleUnixSocketIsReplacedAndLiveOneIsNot) {
+  Loop loop;
+  const std::string path = testing::TempDir() + "pinnace_io_test.sock";
+  const auto at = Endpoint::parse("unix:" + path);
+  ::unlink(path.c_str());
+  auto first = Listener::bind(loop, *at);
+  ASSERT_TRUE(first) << first.error().detail;
+  EXPECT_FALSE(Listener::bind(loop, *at));
+  // What a killed process leaves: the file without a listener.
+  ASSERT_EQ(::rename(path.c_str(), (path + ".old").c_str()), 0);
+  first->close();
+  ASSERT_EQ(::rename((path + ".old").c_str(), path.c_str()), 0);
+  auto second = Listener::bind(loop, *at);
+  EXPECT_TRUE(second) << second.error().detail;
+}
+
+TEST(IpAddress, ParseAndPrint) {
+  const struct {
+    const char* text;
+    const char* printed;  // null: refused
+  } cases[] = {
+      {"192.0.2.1", "192.0.2.1"}, {"2001:DB8::1", "2001:db8::1"}, {"::ffff:192.0.2.1", "192.0.2.1"},
+      {"192.0.2", nullptr},       {"192.0.2.256", nullptr},       {"[::1]", nullptr},
+      {"", nullptr},              {"1.2.3.4 ", nullptr},
+  };
+  for (const auto& c : cases) {
+    const auto parsed = IpAddress::parse(c.text);
+    ASSERT_EQ(parsed.has_value(), c.printed != nullptr) << c.text;
+    if (parsed) {
+      EXPECT_EQ(parsed->str(), c.printed);
+    }
+  }
+}
+
+TEST(Network, Contains) {
+  const struct {
+    const char* network;
+    const char* address;
+    bool inside;
+  } cases[] = {
+      {"192.0.2.0/24", "192.0.2.255", true},  {"192.0.2.0/24", "192.0.3.0", false},
+      {"192.0.2.128/25", "192.0.2.127", false}, {"0.0.0.0/0", "8.8.8.8", true},
+      {"0.0.0.0/0", "::1", false},            {"2001:db8::/33", "2001:db8:7fff::1", true},
+      {"2001:db8::/33", "2001:db8:8000::1", false}, {"192.0.2.1", "192.0.2.1", true},
+      {"192.0.2.1", "192.0.2.2", false},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(Network::parse(c.network)->contains(*IpAddress::parse(c.address)), c.inside)
+        << c.network << " " << c.address;
+  }
+  EXPECT_FALSE(Network::parse("192.0.2.0/33"));
+  EXPECT_FALSE(Network::parse("192.0.2.0/"));
+}
+
+TEST(Endpoint, ParseAndPrint) {
+  for (const char* good : {"192.0.2.1:25", "[2001:db8::1]:465", "unix:/run/pinnace.sock"}) {
+    const auto parsed = Endpoint::parse(good);
+    ASSERT_TRUE(parsed) << good;
+    EXPECT_EQ(parsed->str(), good);
+  }
+  for (const char* bad : {"", "192.0.2.1", "2001:db8::1:25", "192.0.2.1:65536", "mx.test:25", "[192.0.2.1]:25",
+                          "192.0.2.1:", "unix:"}) {
+    EXPECT_FALSE(Endpoint::parse(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace pinnace::io

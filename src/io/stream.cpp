@@ -1,0 +1,360 @@
+#include "io/stream.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "io/loop_impl.hpp"
+
+namespace pinnace::io {
+namespace {
+
+using Descriptor = boost::asio::posix::stream_descriptor;
+
+class PlainTransport final : public Transport {
+ public:
+  Outcome read(int fd, char* to, std::size_t size) override {
+    for (;;) {
+      const ssize_t n = ::recv(fd, to, size, 0);
+      if (n > 0) return {State::done, static_cast<std::size_t>(n), {}};
+      if (n == 0) return {State::closed, 0, {}};
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return {State::want_read, 0, {}};
+      return {State::failed, 0, std::strerror(errno)};
+    }
+  }
+  Outcome write(int fd, const char* from, std::size_t size) override {
+    for (;;) {
+      const ssize_t n = ::send(fd, from, size, MSG_NOSIGNAL);
+      if (n >= 0) return {State::done, static_cast<std::size_t>(n), {}};
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return {State::want_write, 0, {}};
+      return {State::failed, 0, std::strerror(errno)};
+    }
+  }
+};
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(sockaddr_storage);
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+SocketAddress to_socket_address(const Endpoint& e) {
+  SocketAddress out;
+  if (!e.unix_path.empty()) {
+    auto* to = reinterpret_cast<sockaddr_un*>(&out.storage);
+    to->sun_family = AF_UNIX;
+    std::memcpy(to->sun_path, e.unix_path.c_str(), e.unix_path.size() + 1);
+    out.size = sizeof(sockaddr_un);
+  } else if (e.address.is_v4()) {
+    auto* to = reinterpret_cast<sockaddr_in*>(&out.storage);
+    to->sin_family = AF_INET;
+    to->sin_port = htons(e.port);
+    std::memcpy(&to->sin_addr, e.address.bytes().data(), 4);
+    out.size = sizeof(sockaddr_in);
+  } else {
+    auto* to = reinterpret_cast<sockaddr_in6*>(&out.storage);
+    to->sin6_family = AF_INET6;
+    to->sin6_port = htons(e.port);
+    std::memcpy(&to->sin6_addr, e.address.bytes().data(), 16);
+    out.size = sizeof(sockaddr_in6);
+  }
+  return out;
+}
+
+std::optional<Endpoint> to_endpoint(const SocketAddress& from) {
+  Endpoint e;
+  if (from.storage.ss_family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&from.storage);
+    e.address = IpAddress::v4(reinterpret_cast<const std::uint8_t*>(&in->sin_addr));
+    e.port = ntohs(in->sin_port);
+  } else if (from.storage.ss_family == AF_INET6) {
+    const auto* in = reinterpret_cast<const sockaddr_in6*>(&from.storage);
+    e.address = IpAddress::v6(in->sin6_addr.s6_addr);
+    e.port = ntohs(in->sin6_port);
+  } else {
+    return std::nullopt;
+  }
+  return e;
+}
+
+std::optional<IpAddress> name_of(int fd, int (*get)(int, sockaddr*, socklen_t*)) {
+  SocketAddress address;
+  if (get(fd, address.get(), &address.size) != 0) return std::nullopt;
+  const auto endpoint = to_endpoint(address);
+  if (!endpoint) return std::nullopt;
+  return endpoint->address;
+}
+
+int open_socket(const Endpoint& e) {
+  const int family = !e.unix_path.empty() ? AF_UNIX : e.address.is_v4() ? AF_INET : AF_INET6;
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0 && family != AF_UNIX) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  return fd;
+}
+
+struct ReadyAwaiter {
+  Descriptor& descriptor;
+  Descriptor::wait_type what;
+  boost::system::error_code error{};
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> h) {
+    descriptor.async_wait(what, [this, h](boost::system::error_code e) {
+      error = e;
+      h.resume();
+    });
+  }
+  boost::system::error_code await_resume() const noexcept { return error; }
+};
+
+}  // namespace
+
+struct Stream::Impl final : Expiring {
+  Impl(Loop& l, int fd, std::string p)
+      : loop(l), descriptor(l.impl().context, fd), peer(std::move(p)), transport(new PlainTransport) {
+    loop.impl().add(this);
+  }
+  ~Impl() {
+    loop.impl().expiring.erase(this);
+    if (descriptor.is_open()) transport->finish(descriptor.native_handle());
+  }
+  void expire() override {
+    timed_out = true;
+    expires = Steady::time_point::max();
+    boost::system::error_code ignored;
+    descriptor.cancel(ignored);
+  }
+
+  Loop& loop;
+  Descriptor descriptor;
+  std::string peer;
+  std::unique_ptr<Transport> transport;
+  base::Milliseconds idle{std::chrono::minutes(5)};
+  std::optional<Steady::time_point> deadline;
+  bool timed_out = false;
+  bool interrupted = false;
+};
+
+Stream::Stream(Loop& loop, int fd, std::string peer) : impl_(new Impl(loop, fd, std::move(peer))) {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+Stream::~Stream() = default;
+
+Task<base::Result<>> Stream::wait(Transport::State state) {
+  Impl& s = *impl_;
+  if (s.interrupted) co_return base::fail("io.interrupted", "stopped with " + s.peer);
+  s.timed_out = false;
+  s.expires = Steady::now() + s.idle;
+  if (s.deadline) s.expires = std::min(s.expires, *s.deadline);
+  ReadyAwaiter ready{s.descriptor, state == Transport::State::want_read ? Descriptor::wait_read
+                                                                        : Descriptor::wait_write};
+  const boost::system::error_code error = co_await ready;
+  s.expires = Steady::time_point::max();
+  if (s.timed_out) co_return base::fail("io.timeout", "no answer in time from " + s.peer);
+  if (s.interrupted) co_return base::fail("io.interrupted", "stopped with " + s.peer);
+  if (error) co_return base::fail("io.wait", s.peer + ": " + error.message());
+  co_return base::Result<>{};
+}
+
+Task<base::Result<std::size_t>> Stream::read_some(char* to, std::size_t size) {
+  Impl& s = *impl_;
+  if (!s.descriptor.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
+  for (;;) {
+    if (s.interrupted) co_return base::fail("io.interrupted", "stopped with " + s.peer);
+    if (s.deadline && Steady::now() > *s.deadline) {
+      co_return base::fail("io.timeout", "time is up with " + s.peer);
+    }
+    Transport::Outcome got = s.transport->read(s.descriptor.native_handle(), to, size);
+    switch (got.state) {
+      case Transport::State::done: co_return got.bytes;
+      case Transport::State::closed: co_return std::size_t{0};
+      case Transport::State::failed: co_return base::fail("io.read", s.peer + ": " + got.detail);
+      default: break;
+    }
+    auto waited = co_await wait(got.state);
+    if (!waited) co_return std::unexpected(waited.error());
+  }
+}
+
+Task<base::Result<>> Stream::write_all(std::string_view bytes) {
+  Impl& s = *impl_;
+  if (!s.descriptor.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
+  while (!bytes.empty()) {
+    if (s.interrupted) co_return base::fail("io.interrupted", "stopped with " + s.peer);
+    if (s.deadline && Steady::now() > *s.deadline) {
+      co_return base::fail("io.timeout", "time is up with " + s.peer);
+    }
+    Transport::Outcome put = s.transport->write(s.descriptor.native_handle(), bytes.data(), bytes.size());
+    switch (put.state) {
+      case Transport::State::done: bytes.remove_prefix(put.bytes); continue;
+      case Transport::State::closed: co_return base::fail("io.write", s.peer + " closed the connection");
+      case Transport::State::failed: co_return base::fail("io.write", s.peer + ": " + put.detail);
+      default: break;
+    }
+    auto waited = co_await wait(put.state);
+    if (!waited) co_return std::unexpected(waited.error());
+  }
+  co_return base::Result<>{};
+}
+
+void Stream::set_transport(std::unique_ptr<Transport> transport) { impl_->transport = std::move(transport); }
+Transport* Stream::transport() { return impl_->transport.get(); }
+void Stream::set_idle_timeout(base::Milliseconds timeout) { impl_->idle = timeout; }
+void Stream::set_deadline(std::optional<Steady::time_point> at) { impl_->deadline = at; }
+
+void Stream::interrupt() {
+  impl_->interrupted = true;
+  boost::system::error_code ignored;
+  if (impl_->descriptor.is_open()) impl_->descriptor.cancel(ignored);
+}
+
+int Stream::fd() const { return impl_->descriptor.native_handle(); }
+const std::string& Stream::peer() const { return impl_->peer; }
+std::optional<IpAddress> Stream::peer_address() const { return name_of(fd(), ::getpeername); }
+std::optional<IpAddress> Stream::local_address() const { return name_of(fd(), ::getsockname); }
+
+void Stream::close() {
+  if (!impl_->descriptor.is_open()) return;
+  impl_->transport->finish(fd());
+  boost::system::error_code ignored;
+  impl_->descriptor.close(ignored);
+}
+
+struct Listener::Impl {
+  Loop& loop;
+  Descriptor descriptor;
+  Endpoint at;
+  ~Impl() {
+    if (descriptor.is_open() && !at.unix_path.empty()) ::unlink(at.unix_path.c_str());
+  }
+};
+
+Listener::Listener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Listener::Listener(Listener&&) noexcept = default;
+Listener::~Listener() = default;
+const Endpoint& Listener::local() const { return impl_->at; }
+
+void Listener::close() {
+  if (!impl_->descriptor.is_open()) return;
+  if (!impl_->at.unix_path.empty()) ::unlink(impl_->at.unix_path.c_str());
+  boost::system::error_code ignored;
+  impl_->descriptor.close(ignored);
+}
+
+namespace {
+
+// A socket file that nobody answers at is left over from a killed process.
+base::Result<> clear_stale_socket(const Endpoint& at, SocketAddress address) {
+  struct stat info {};
+  if (::lstat(at.unix_path.c_str(), &info) != 0) return {};
+  if (!S_ISSOCK(info.st_mode)) {
+    return base::fail("io.listen", at.unix_path + " exists and is no socket: remove it or name another path");
+  }
+  const int probe = open_socket(at);
+  const bool live = probe >= 0 && ::connect(probe, address.get(), address.size) == 0;
+  if (probe >= 0) ::close(probe);
+  if (live) return base::fail("io.listen", at.unix_path + " is in use by a running process");
+  ::unlink(at.unix_path.c_str());
+  return {};
+}
+
+}  // namespace
+
+base::Result<Listener> Listener::bind(Loop& loop, const Endpoint& at) {
+  SocketAddress address = to_socket_address(at);
+  const bool local = !at.unix_path.empty();
+  if (local) {
+    if (auto cleared = clear_stale_socket(at, address); !cleared) return std::unexpected(cleared.error());
+  }
+  const int fd = open_socket(at);
+  if (fd < 0) return base::fail("io.listen", fmt::format("no socket for {}: {}", at.str(), std::strerror(errno)));
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const mode_t mask = ::umask(local ? 0177 : 0077);
+  const int bound = ::bind(fd, address.get(), address.size);
+  const int reason = errno;
+  ::umask(mask);
+  if (bound != 0 || ::listen(fd, 1024) != 0) {
+    const int why = bound != 0 ? reason : errno;
+    ::close(fd);
+    return base::fail("io.listen", fmt::format("cannot listen on {}: {}", at.str(), std::strerror(why)));
+  }
+  Endpoint actual = at;
+  if (!local) {
+    address.size = sizeof address.storage;
+    ::getsockname(fd, address.get(), &address.size);
+    if (const auto e = to_endpoint(address)) actual.port = e->port;
+  }
+  return Listener(std::unique_ptr<Impl>(new Impl{loop, Descriptor(loop.impl().context, fd), actual}));
+}
+
+Task<base::Result<Stream>> Listener::accept() {
+  Impl& l = *impl_;
+  for (;;) {
+    if (!l.descriptor.is_open()) co_return base::fail("io.interrupted", "no longer listening");
+    SocketAddress from;
+    const int fd = ::accept4(l.descriptor.native_handle(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      const auto peer = to_endpoint(from);
+      const int on = 1;
+      if (peer) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      co_return Stream(l.loop, fd, peer ? peer->str() : "unix");
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno != EAGAIN) {
+      co_return base::fail("io.accept", fmt::format("cannot accept on {}: {}", l.at.str(), std::strerror(errno)));
+    }
+    ReadyAwaiter ready{l.descriptor, Descriptor::wait_read};
+    if (co_await ready) co_return base::fail("io.interrupted", "no longer listening");
+  }
+}
+
+Task<base::Result<Stream>> connect(Loop& loop, Endpoint to, base::Milliseconds timeout,
+                                   std::optional<IpAddress> source) {
+  const int fd = open_socket(to);
+  if (fd < 0) co_return base::fail("io.connect", fmt::format("no socket for {}: {}", to.str(), std::strerror(errno)));
+  Stream stream(loop, fd, to.str());
+  if (source && to.unix_path.empty()) {
+    Endpoint from;
+    from.address = *source;
+    SocketAddress local = to_socket_address(from);
+    if (::bind(fd, local.get(), local.size) != 0) {
+      co_return base::fail("io.connect", fmt::format("cannot connect from {}: {}", source->str(),
+                                                     std::strerror(errno)));
+    }
+  }
+  SocketAddress address = to_socket_address(to);
+  if (::connect(fd, address.get(), address.size) != 0) {
+    if (errno != EINPROGRESS) {
+      co_return base::fail("io.connect", fmt::format("cannot connect to {}: {}", to.str(), std::strerror(errno)));
+    }
+    stream.set_idle_timeout(timeout);
+    auto waited = co_await stream.wait(Transport::State::want_write);
+    if (!waited) {
+      if (waited.error().code == "io.timeout") {
+        co_return base::fail("io.timeout", fmt::format("no connection to {} within {} ms", to.str(), timeout.count()));
+      }
+      co_return std::unexpected(waited.error());
+    }
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) {
+      co_return base::fail("io.connect", fmt::format("cannot connect to {}: {}", to.str(), std::strerror(error)));
+    }
+  }
+  stream.set_idle_timeout(std::chrono::minutes(5));
+  co_return std::move(stream);
+}
+
+}  // namespace pinnace::io

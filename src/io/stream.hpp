@@ -1,0 +1,93 @@
+// Byte streams: TCP and UNIX sockets, plain or with TLS laid over them by a Transport.
+//
+// Every wait has an end: the idle timeout of one operation, and a deadline over all
+// of them. A wait that runs out gives the error "io.timeout".
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "io/address.hpp"
+#include "io/loop.hpp"
+
+namespace pinnace::io {
+
+// How bytes pass through a non-blocking descriptor. TLS is another Transport over
+// the same descriptor.
+class Transport {
+ public:
+  enum class State { done, want_read, want_write, closed, failed };
+  struct Outcome {
+    State state = State::done;
+    std::size_t bytes = 0;
+    std::string detail;  // with failed
+  };
+
+  virtual ~Transport() = default;
+  virtual Outcome read(int fd, char* to, std::size_t size) = 0;
+  virtual Outcome write(int fd, const char* from, std::size_t size) = 0;
+  // Bytes already taken from the descriptor but not yet read.
+  virtual bool buffered() const { return false; }
+  // Says goodbye where the protocol has one (TLS close_notify); never waits.
+  virtual void finish(int) {}
+};
+
+class Stream {
+ public:
+  Stream(Loop& loop, int fd, std::string peer);  // takes the descriptor over
+  Stream(Stream&&) noexcept;
+  Stream& operator=(Stream&&) noexcept;
+  ~Stream();
+
+  // Up to `size` octets; 0 at the peer's orderly end.
+  Task<base::Result<std::size_t>> read_some(char* to, std::size_t size);
+  // All of it, or an error. `bytes` stay the caller's until it ends.
+  Task<base::Result<>> write_all(std::string_view bytes);
+
+  // For a Transport's own handshake: waits for the descriptor as `state` says.
+  Task<base::Result<>> wait(Transport::State state);
+
+  void set_transport(std::unique_ptr<Transport> transport);
+  Transport* transport();
+
+  void set_idle_timeout(base::Milliseconds timeout);       // default 5 minutes
+  void set_deadline(std::optional<Steady::time_point> at);  // over all operations
+  // A wait under way, and every later one, fails with "io.interrupted".
+  void interrupt();
+
+  int fd() const;
+  const std::string& peer() const;  // as Endpoint::str()
+  std::optional<IpAddress> peer_address() const;
+  std::optional<IpAddress> local_address() const;
+  void close();
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+class Listener {
+ public:
+  // A UNIX socket gets mode 0600; a stale one is replaced, a live one is an error.
+  static base::Result<Listener> bind(Loop& loop, const Endpoint& at);
+  Listener(Listener&&) noexcept;
+  ~Listener();
+
+  Task<base::Result<Stream>> accept();  // "io.interrupted" after close()
+  void close();
+  const Endpoint& local() const;
+
+ private:
+  struct Impl;
+  explicit Listener(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Errors: "io.connect" (with the system's reason), "io.timeout".
+Task<base::Result<Stream>> connect(Loop& loop, Endpoint to, base::Milliseconds timeout,
+                                   std::optional<IpAddress> source = std::nullopt);
+
+}  // namespace pinnace::io
