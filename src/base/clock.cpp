@@ -113,11 +113,20 @@ Result<Seconds> parse_duration(std::string_view text) {
     long long unit = 1;
     if (!s.empty()) {
       switch (s.front()) {
-        case 'd': unit = 86400; break;
-        case 'h': unit = 3600; break;
-        case 'm': unit = 60; break;
-        case 's': unit = 1; break;
-        default: return bad();
+        case 'd':
+          unit = 86400;
+          break;
+        case 'h':
+          unit = 3600;
+          break;
+        case 'm':
+          unit = 60;
+          break;
+        case 's':
+          unit = 1;
+          break;
+        default:
+          return bad();
       }
       s.remove_prefix(1);
     }

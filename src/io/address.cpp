@@ -49,9 +49,11 @@ base::Result<Network> Network::parse(std::string_view text) {
   if (slash != std::string_view::npos) {
     const std::string_view bits = text.substr(slash + 1);
     const auto [end, code] = std::from_chars(bits.data(), bits.data() + bits.size(), network.bits_);
-    if (code != std::errc{} || end != bits.data() + bits.size() || network.bits_ < 0 || network.bits_ > most) {
-      return base::fail("io.network",
-                        fmt::format("'{}' is not a network: write ADDRESS/BITS with 0 to {} bits", text, most));
+    if (code != std::errc{} || end != bits.data() + bits.size() || network.bits_ < 0 ||
+        network.bits_ > most) {
+      return base::fail(
+          "io.network",
+          fmt::format("'{}' is not a network: write ADDRESS/BITS with 0 to {} bits", text, most));
     }
   }
   return network;

@@ -181,9 +181,14 @@ TEST(IpAddress, ParseAndPrint) {
     const char* text;
     const char* printed;  // null: refused
   } cases[] = {
-      {"192.0.2.1", "192.0.2.1"}, {"2001:DB8::1", "2001:db8::1"}, {"::ffff:192.0.2.1", "192.0.2.1"},
-      {"192.0.2", nullptr},       {"192.0.2.256", nullptr},       {"[::1]", nullptr},
-      {"", nullptr},              {"1.2.3.4 ", nullptr},
+      {"192.0.2.1", "192.0.2.1"},
+      {"2001:DB8::1", "2001:db8::1"},
+      {"::ffff:192.0.2.1", "192.0.2.1"},
+      {"192.0.2", nullptr},
+      {"192.0.2.256", nullptr},
+      {"[::1]", nullptr},
+      {"", nullptr},
+      {"1.2.3.4 ", nullptr},
   };
   for (const auto& c : cases) {
     const auto parsed = IpAddress::parse(c.text);
@@ -200,10 +205,14 @@ TEST(Network, Contains) {
     const char* address;
     bool inside;
   } cases[] = {
-      {"192.0.2.0/24", "192.0.2.255", true},  {"192.0.2.0/24", "192.0.3.0", false},
-      {"192.0.2.128/25", "192.0.2.127", false}, {"0.0.0.0/0", "8.8.8.8", true},
-      {"0.0.0.0/0", "::1", false},            {"2001:db8::/33", "2001:db8:7fff::1", true},
-      {"2001:db8::/33", "2001:db8:8000::1", false}, {"192.0.2.1", "192.0.2.1", true},
+      {"192.0.2.0/24", "192.0.2.255", true},
+      {"192.0.2.0/24", "192.0.3.0", false},
+      {"192.0.2.128/25", "192.0.2.127", false},
+      {"0.0.0.0/0", "8.8.8.8", true},
+      {"0.0.0.0/0", "::1", false},
+      {"2001:db8::/33", "2001:db8:7fff::1", true},
+      {"2001:db8::/33", "2001:db8:8000::1", false},
+      {"192.0.2.1", "192.0.2.1", true},
       {"192.0.2.1", "192.0.2.2", false},
   };
   for (const auto& c : cases) {
@@ -220,8 +229,8 @@ TEST(Endpoint, ParseAndPrint) {
     ASSERT_TRUE(parsed) << good;
     EXPECT_EQ(parsed->str(), good);
   }
-  for (const char* bad : {"", "192.0.2.1", "2001:db8::1:25", "192.0.2.1:65536", "mx.test:25", "[192.0.2.1]:25",
-                          "192.0.2.1:", "unix:"}) {
+  for (const char* bad : {"", "192.0.2.1", "2001:db8::1:25", "192.0.2.1:65536", "mx.test:25",
+                          "[192.0.2.1]:25", "192.0.2.1:", "unix:"}) {
     EXPECT_FALSE(Endpoint::parse(bad)) << bad;
   }
 }

@@ -15,9 +15,7 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 struct Detached {
   struct promise_type {
     std::unordered_set<void*>* registry = nullptr;
-    Detached get_return_object() {
-      return {std::coroutine_handle<promise_type>::from_promise(*this)};
-    }
+    Detached get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}
@@ -40,7 +38,8 @@ Detached run_detached(Task<void> task) {
 class WatchImpl final : public Loop::Watch {
  public:
   WatchImpl(boost::asio::io_context& context, int fd, std::function<void()> fn)
-      : state_(std::make_shared<State>(State{boost::asio::posix::stream_descriptor(context, fd), std::move(fn)})) {
+      : state_(std::make_shared<State>(
+            State{boost::asio::posix::stream_descriptor(context, fd), std::move(fn)})) {
     arm(state_);
   }
   ~WatchImpl() override { state_->descriptor.release(); }
@@ -89,7 +88,10 @@ void Loop::Impl::tick() {
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
 Loop::~Loop() { drop_tasks(); }
 
-void Loop::run() { impl_->context.run(); }
+void Loop::run() {
+  impl_->context.restart();
+  impl_->context.run();
+}
 void Loop::stop() { impl_->context.stop(); }
 void Loop::post(std::function<void()> fn) { boost::asio::post(impl_->context, std::move(fn)); }
 

@@ -156,8 +156,8 @@ Task<base::Result<>> Stream::wait(Transport::State state) {
   s.timed_out = false;
   s.expires = Steady::now() + s.idle;
   if (s.deadline) s.expires = std::min(s.expires, *s.deadline);
-  ReadyAwaiter ready{s.descriptor, state == Transport::State::want_read ? Descriptor::wait_read
-                                                                        : Descriptor::wait_write};
+  ReadyAwaiter ready{s.descriptor,
+                     state == Transport::State::want_read ? Descriptor::wait_read : Descriptor::wait_write};
   const boost::system::error_code error = co_await ready;
   s.expires = Steady::time_point::max();
   if (s.timed_out) co_return base::fail("io.timeout", "no answer in time from " + s.peer);
@@ -176,10 +176,14 @@ Task<base::Result<std::size_t>> Stream::read_some(char* to, std::size_t size) {
     }
     Transport::Outcome got = s.transport->read(s.descriptor.native_handle(), to, size);
     switch (got.state) {
-      case Transport::State::done: co_return got.bytes;
-      case Transport::State::closed: co_return std::size_t{0};
-      case Transport::State::failed: co_return base::fail("io.read", s.peer + ": " + got.detail);
-      default: break;
+      case Transport::State::done:
+        co_return got.bytes;
+      case Transport::State::closed:
+        co_return std::size_t{0};
+      case Transport::State::failed:
+        co_return base::fail("io.read", s.peer + ": " + got.detail);
+      default:
+        break;
     }
     auto waited = co_await wait(got.state);
     if (!waited) co_return std::unexpected(waited.error());
@@ -196,10 +200,15 @@ Task<base::Result<>> Stream::write_all(std::string_view bytes) {
     }
     Transport::Outcome put = s.transport->write(s.descriptor.native_handle(), bytes.data(), bytes.size());
     switch (put.state) {
-      case Transport::State::done: bytes.remove_prefix(put.bytes); continue;
-      case Transport::State::closed: co_return base::fail("io.write", s.peer + " closed the connection");
-      case Transport::State::failed: co_return base::fail("io.write", s.peer + ": " + put.detail);
-      default: break;
+      case Transport::State::done:
+        bytes.remove_prefix(put.bytes);
+        continue;
+      case Transport::State::closed:
+        co_return base::fail("io.write", s.peer + " closed the connection");
+      case Transport::State::failed:
+        co_return base::fail("io.write", s.peer + ": " + put.detail);
+      default:
+        break;
     }
     auto waited = co_await wait(put.state);
     if (!waited) co_return std::unexpected(waited.error());
@@ -255,7 +264,7 @@ namespace {
 
 // A socket file that nobody answers at is left over from a killed process.
 base::Result<> clear_stale_socket(const Endpoint& at, SocketAddress address) {
-  struct stat info {};
+  struct stat info{};
   if (::lstat(at.unix_path.c_str(), &info) != 0) return {};
   if (!S_ISSOCK(info.st_mode)) {
     return base::fail("io.listen", at.unix_path + " exists and is no socket: remove it or name another path");
@@ -277,7 +286,8 @@ base::Result<Listener> Listener::bind(Loop& loop, const Endpoint& at) {
     if (auto cleared = clear_stale_socket(at, address); !cleared) return std::unexpected(cleared.error());
   }
   const int fd = open_socket(at);
-  if (fd < 0) return base::fail("io.listen", fmt::format("no socket for {}: {}", at.str(), std::strerror(errno)));
+  if (fd < 0)
+    return base::fail("io.listen", fmt::format("no socket for {}: {}", at.str(), std::strerror(errno)));
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const mode_t mask = ::umask(local ? 0177 : 0077);
@@ -303,7 +313,8 @@ Task<base::Result<Stream>> Listener::accept() {
   for (;;) {
     if (!l.descriptor.is_open()) co_return base::fail("io.interrupted", "no longer listening");
     SocketAddress from;
-    const int fd = ::accept4(l.descriptor.native_handle(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd =
+        ::accept4(l.descriptor.native_handle(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       const auto peer = to_endpoint(from);
       const int on = 1;
@@ -312,37 +323,42 @@ Task<base::Result<Stream>> Listener::accept() {
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno != EAGAIN) {
-      co_return base::fail("io.accept", fmt::format("cannot accept on {}: {}", l.at.str(), std::strerror(errno)));
+      co_return base::fail("io.accept",
+                           fmt::format("cannot accept on {}: {}", l.at.str(), std::strerror(errno)));
     }
     ReadyAwaiter ready{l.descriptor, Descriptor::wait_read};
-    if (co_await ready) co_return base::fail("io.interrupted", "no longer listening");
+    const boost::system::error_code error = co_await ready;
+    if (error) co_return base::fail("io.interrupted", "no longer listening");
   }
 }
 
 Task<base::Result<Stream>> connect(Loop& loop, Endpoint to, base::Milliseconds timeout,
                                    std::optional<IpAddress> source) {
   const int fd = open_socket(to);
-  if (fd < 0) co_return base::fail("io.connect", fmt::format("no socket for {}: {}", to.str(), std::strerror(errno)));
+  if (fd < 0)
+    co_return base::fail("io.connect", fmt::format("no socket for {}: {}", to.str(), std::strerror(errno)));
   Stream stream(loop, fd, to.str());
   if (source && to.unix_path.empty()) {
     Endpoint from;
     from.address = *source;
     SocketAddress local = to_socket_address(from);
     if (::bind(fd, local.get(), local.size) != 0) {
-      co_return base::fail("io.connect", fmt::format("cannot connect from {}: {}", source->str(),
-                                                     std::strerror(errno)));
+      co_return base::fail("io.connect",
+                           fmt::format("cannot connect from {}: {}", source->str(), std::strerror(errno)));
     }
   }
   SocketAddress address = to_socket_address(to);
   if (::connect(fd, address.get(), address.size) != 0) {
     if (errno != EINPROGRESS) {
-      co_return base::fail("io.connect", fmt::format("cannot connect to {}: {}", to.str(), std::strerror(errno)));
+      co_return base::fail("io.connect",
+                           fmt::format("cannot connect to {}: {}", to.str(), std::strerror(errno)));
     }
     stream.set_idle_timeout(timeout);
     auto waited = co_await stream.wait(Transport::State::want_write);
     if (!waited) {
       if (waited.error().code == "io.timeout") {
-        co_return base::fail("io.timeout", fmt::format("no connection to {} within {} ms", to.str(), timeout.count()));
+        co_return base::fail("io.timeout",
+                             fmt::format("no connection to {} within {} ms", to.str(), timeout.count()));
       }
       co_return std::unexpected(waited.error());
     }
@@ -350,7 +366,8 @@ Task<base::Result<Stream>> connect(Loop& loop, Endpoint to, base::Milliseconds t
     socklen_t size = sizeof error;
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) {
-      co_return base::fail("io.connect", fmt::format("cannot connect to {}: {}", to.str(), std::strerror(error)));
+      co_return base::fail("io.connect",
+                           fmt::format("cannot connect to {}: {}", to.str(), std::strerror(error)));
     }
   }
   stream.set_idle_timeout(std::chrono::minutes(5));

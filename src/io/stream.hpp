@@ -52,7 +52,7 @@ class Stream {
   void set_transport(std::unique_ptr<Transport> transport);
   Transport* transport();
 
-  void set_idle_timeout(base::Milliseconds timeout);       // default 5 minutes
+  void set_idle_timeout(base::Milliseconds timeout);        // default 5 minutes
   void set_deadline(std::optional<Steady::time_point> at);  // over all operations
   // A wait under way, and every later one, fails with "io.interrupted".
   void interrupt();

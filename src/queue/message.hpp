@@ -1,0 +1,61 @@
+// What the queue knows of a message: its envelope and how each recipient fares.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+
+namespace pinnace::queue {
+
+// Unique in one store for ever, and ordered by arrival. As text: 13 letters and digits.
+struct MessageId {
+  std::uint64_t value = 0;
+
+  std::string str() const;
+  static std::optional<MessageId> parse(std::string_view text);
+  std::string key() const;  // 8 octets, big endian: the store's order is the ids'
+  auto operator<=>(const MessageId&) const = default;
+};
+
+enum class RecipientState : std::uint8_t { waiting, delivered, failed, removed };
+std::string_view to_string(RecipientState state);
+
+struct Recipient {
+  std::string address;
+  RecipientState state = RecipientState::waiting;
+  std::uint32_t attempts = 0;
+  base::Time next_attempt{};
+  base::Time last_attempt{};
+  std::string host;    // the MX host of the last attempt
+  std::string status;  // enhanced code of the last attempt (RFC 3463): "4.7.5"
+  std::string reason;  // for people; at most kMaxText octets, as is `reply`
+  std::string reply;   // the peer's own words, if any
+
+  static constexpr std::size_t kMaxText = 1024;
+};
+
+struct Message {
+  MessageId id;
+  std::string reverse_path;  // empty: the null reverse-path
+  std::vector<Recipient> recipients;
+  bool smtputf8 = false;
+  bool body_8bit = false;
+  base::Time arrived{};
+  std::uint64_t size = 0;    // octets of header and body
+  std::uint32_t chunks = 0;  // rows of the body
+  std::string client;        // who handed it in
+
+  std::string encode() const;
+  static base::Result<Message> decode(MessageId id, std::string_view record);
+};
+
+// The next-hop domain of an address: what stands behind the last '@', in lower case.
+std::string next_hop(std::string_view address);
+
+}  // namespace pinnace::queue

@@ -1,0 +1,175 @@
+// The durable queue. A message is in it from the fsync behind its 250 until its last
+// recipient is delivered, failed (with a DSN stored in the same commit) or removed.
+//
+// Metadata lies in the store's `messages`, bodies as rows of `bodies`; in memory there
+// is an index entry for each message and next-hop domain (about 200 octets), and the
+// message itself only while it is worked on. After a restart everything that was
+// under way is due again. All of it on the loop's thread.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <unordered_map>
+
+#include "queue/message.hpp"
+#include "queue/schedule.hpp"
+#include "store/database.hpp"
+
+namespace pinnace::queue {
+
+struct Envelope {
+  std::string reverse_path;
+  std::vector<std::string> recipients;
+  bool smtputf8 = false;
+  std::string client;  // who hands it in, for the operator
+};
+
+// One delivery to do: recipients of one message in one next-hop domain. Whoever took it
+// must record() it.
+struct Work {
+  std::shared_ptr<const Message> message;
+  std::string domain;
+  std::vector<std::size_t> recipients;  // indexes
+};
+
+struct Outcome {
+  enum class Kind { delivered, deferred, failed };
+  std::size_t recipient = 0;
+  Kind kind = Kind::deferred;
+  std::string host;
+  std::string status;  // "4.7.5"
+  std::string reason;
+  std::string reply;
+};
+
+// A message made here (a DSN), stored together with what caused it.
+struct OwnMessage {
+  Envelope envelope;
+  std::string text;
+  bool body_8bit = false;
+};
+
+struct QueueStats {
+  std::size_t messages = 0;
+  std::size_t due = 0;
+};
+
+class Queue {
+ public:
+  // Reads the index back from the store, metadata only, and clears what was being received
+  // when the process ended. `on_due` is called when `domain` has work to take.
+  static base::Result<std::unique_ptr<Queue>> open(io::Loop& loop, store::Database& db,
+                                                   const base::Clock& clock, ScheduleSettings settings,
+                                                   std::function<void(const std::string& domain)> on_due);
+  ~Queue();
+
+  class Writer;
+  Writer begin(Envelope envelope);
+
+  // The next due work for a domain; nothing when there is none.
+  std::optional<Work> take(const std::string& domain);
+  // Puts work back untried: it is due again at once.
+  void give_back(Work work);
+  // Makes the outcomes durable in one commit, together with `dsn`. A deferred recipient gets its
+  // next attempt from the schedule. Where the store fails, memory still knows: a delivered recipient
+  // is not tried again by this process.
+  io::Task<base::Result<>> record(Work work, std::vector<Outcome> outcomes, std::optional<OwnMessage> dsn);
+
+  bool expired(const Message& message) const {
+    return lifetime_over(message.arrived, clock_.now(), settings_);
+  }
+  const ScheduleSettings& schedule() const { return settings_; }
+
+  // Row n of a body; the caller walks 0 to message.chunks - 1. Blocks for a disk read at worst.
+  base::Result<std::string> body_chunk(const Message& message, std::uint32_t n) const;
+
+  // Makes ready what has come due by the clock. Called once a second by the queue itself.
+  void poll();
+
+  // For operators. `list` gives at most `limit` messages behind `after`, in order of arrival.
+  base::Result<std::vector<Message>> list(MessageId after, std::size_t limit) const;
+  base::Result<std::optional<Message>> find(MessageId id) const;
+  // Makes waiting recipients due now; false: no such message.
+  bool retry(MessageId id);
+  std::size_t retry_all();
+  // Drops the message with no DSN. Error "queue.busy" while a delivery is under way.
+  io::Task<base::Result<bool>> remove(MessageId id);
+  QueueStats stats() const;
+
+ private:
+  struct Item {  // a message's recipients in one domain
+    base::Time due{};
+    bool leased = false;
+    bool ready = false;  // stands in its domain's ready line
+  };
+  struct Entry {
+    std::map<const std::string*, Item> items;
+    std::shared_ptr<Message> message;         // while worked on, or fresh
+    std::shared_ptr<const std::string> body;  // a fresh small body
+  };
+  struct Due {
+    base::Time at;
+    MessageId id;
+    const std::string* domain;
+    auto operator<=>(const Due&) const = default;
+  };
+
+  Queue(io::Loop& loop, store::Database& db, const base::Clock& clock, ScheduleSettings settings,
+        std::function<void(const std::string&)> on_due);
+  base::Result<> load();
+  MessageId new_id();
+  const std::string* intern(const std::string& domain);
+  void add(std::shared_ptr<Message> message, std::shared_ptr<const std::string> body);
+  void schedule_item(MessageId id, const std::string* domain, Item& item, base::Time due);
+  void make_ready(MessageId id, const std::string* domain, Item& item);
+  base::Result<std::shared_ptr<Message>> message_of(MessageId id, Entry& entry);
+  void let_go(MessageId id, Entry& entry);
+  void drop_body(Entry& entry);
+  void apply(Message& message, const Outcome& outcome);
+  void erase(store::Batch& batch, const Message& message) const;
+  std::shared_ptr<Message> add_own(store::Batch& batch, const OwnMessage& own);
+  io::Task<void> watch_clock();
+
+  io::Loop& loop_;
+  store::Database& db_;
+  const base::Clock& clock_;
+  ScheduleSettings settings_;
+  std::function<void(const std::string&)> on_due_;
+  io::Timer timer_;
+  std::mt19937_64 random_;
+  std::uint64_t last_id_ = 0;
+  std::set<std::string> domains_;
+  std::unordered_map<std::uint64_t, Entry> entries_;
+  std::set<Due> waiting_;
+  std::unordered_map<const std::string*, std::deque<MessageId>> ready_;
+  std::size_t cached_ = 0;  // octets of fresh bodies
+};
+
+// Takes one message in. What is not committed leaves no trace.
+class Queue::Writer {
+ public:
+  Writer(Queue& queue, Envelope envelope);
+  Writer(Writer&&) noexcept = default;
+  ~Writer();
+
+  // Holds at most one row (64 KiB) in memory; more goes to the store as it comes.
+  io::Task<base::Result<>> append(std::string_view octets);
+  // Durable when it returns well. Errors: the store's ("store.full", "store.failed").
+  io::Task<base::Result<MessageId>> commit(bool body_8bit);
+  MessageId id() const { return message_->id; }
+  std::uint64_t size() const { return message_->size; }
+
+ private:
+  io::Task<base::Result<>> flush();
+
+  Queue* queue_;
+  std::shared_ptr<Message> message_;
+  std::string row_;
+  bool committed_ = false;
+};
+
+}  // namespace pinnace::queue

@@ -1,0 +1,246 @@
+#include "queue/queue.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace pinnace::queue {
+namespace {
+
+using namespace std::chrono_literals;
+
+const base::Time kStart = base::Time(base::Seconds(1'700'000'000));
+
+// A store and queue in a folder of their own, on a clock that the test moves.
+struct Fixture {
+  explicit Fixture(std::string folder) : path(std::move(folder)) { start(); }
+  ~Fixture() { stop(); }
+  void start() {
+    loop = std::make_unique<io::Loop>();
+    db = std::move(store::Database::open(*loop, path, {}).value());
+    queue = std::move(Queue::open(*loop, *db, clock, settings, [](const std::string&) {}).value());
+  }
+  void stop() {
+    loop->drop_tasks();
+    queue.reset();
+    db.reset();
+    loop.reset();
+  }
+  void restart() {
+    stop();
+    start();
+  }
+  template <class T>
+  T run(io::Task<T> task) {
+    std::optional<T> out;
+    loop->spawn(keep(std::move(task), out, *loop));
+    while (!out) loop->run();
+    return std::move(*out);
+  }
+  template <class T>
+  static io::Task<void> keep(io::Task<T> task, std::optional<T>& out, io::Loop& loop) {
+    out.emplace(co_await task);
+    loop.stop();
+  }
+  MessageId accept(std::vector<std::string> recipients, std::string body) {
+    Envelope envelope;
+    envelope.reverse_path = "from@sender.test";
+    envelope.recipients = std::move(recipients);
+    Queue::Writer writer = queue->begin(envelope);
+    EXPECT_TRUE(run(writer.append(body)));
+    return run(writer.commit(false)).value();
+  }
+  std::string body(const Message& message) {
+    std::string out;
+    for (std::uint32_t n = 0; n < message.chunks; ++n) out += queue->body_chunk(message, n).value();
+    return out;
+  }
+
+  std::string path;
+  base::ManualClock clock{kStart};
+  ScheduleSettings settings{5min, 4h, std::chrono::days(5), 0.0};
+  std::unique_ptr<io::Loop> loop;
+  std::unique_ptr<store::Database> db;
+  std::unique_ptr<Queue> queue;
+};
+
+class QueueTest : public testing::Test {
+ protected:
+  QueueTest() {
+    std::string name = testing::TempDir() + "pinnace_queue_XXXXXX";
+    folder = mkdtemp(name.data());
+    f = std::make_unique<Fixture>(folder);
+  }
+  ~QueueTest() override {
+    f.reset();
+    std::filesystem::remove_all(folder);
+  }
+  std::string folder;
+  std::unique_ptr<Fixture> f;
+};
+
+Outcome outcome(std::size_t recipient, Outcome::Kind kind) {
+  Outcome o;
+  o.recipient = recipient;
+  o.kind = kind;
+  o.status = "4.7.5";
+  o.reason = "the key does not match";
+  return o;
+}
+
+TEST_F(QueueTest, AcceptedSurvivesARestartAndIsDueAgain) {
+  const MessageId id = f->accept({"a@x.test", "b@y.test"}, "body\r\n");
+  ASSERT_TRUE(f->queue->take("x.test"));  // taken, never recorded: the process dies here
+  f->restart();
+  const auto work = f->queue->take("x.test");
+  ASSERT_TRUE(work);
+  EXPECT_EQ(work->message->id, id);
+  EXPECT_EQ(f->body(*work->message), "body\r\n");
+  EXPECT_THAT(work->recipients, testing::ElementsAre(0U));
+  EXPECT_TRUE(f->queue->take("y.test"));
+}
+
+TEST_F(QueueTest, WorkIsHandedOutOnce) {
+  f->accept({"a@x.test"}, "body\r\n");
+  EXPECT_TRUE(f->queue->take("x.test"));
+  EXPECT_FALSE(f->queue->take("x.test"));
+}
+
+TEST_F(QueueTest, DeliveredIsGoneForEver) {
+  const MessageId id = f->accept({"a@x.test"}, "body\r\n");
+  ASSERT_TRUE(
+      f->run(f->queue->record(*f->queue->take("x.test"), {outcome(0, Outcome::Kind::delivered)}, {})));
+  EXPECT_EQ(f->queue->find(id).value(), std::nullopt);
+  f->restart();
+  EXPECT_EQ(f->queue->stats().messages, 0U);
+}
+
+TEST_F(QueueTest, OneDeliveredOneDeferredKeepsOnlyTheDeferredOne) {
+  f->accept({"a@x.test", "b@x.test"}, "body\r\n");
+  auto work = f->queue->take("x.test");
+  ASSERT_TRUE(f->run(f->queue->record(
+      *work, {outcome(0, Outcome::Kind::delivered), outcome(1, Outcome::Kind::deferred)}, {})));
+  f->restart();
+  EXPECT_FALSE(f->queue->take("x.test")) << "not due yet";
+  f->clock.advance(5min);
+  f->queue->poll();
+  work = f->queue->take("x.test");
+  ASSERT_TRUE(work);
+  EXPECT_THAT(work->recipients, testing::ElementsAre(1U));
+  EXPECT_EQ(work->message->recipients[1].status, "4.7.5");
+  EXPECT_EQ(work->message->recipients[1].attempts, 1U);
+}
+
+TEST_F(QueueTest, DsnIsStoredWithTheEndOfItsCause) {
+  f->accept({"a@x.test"}, "body\r\n");
+  OwnMessage dsn;
+  dsn.envelope.recipients = {"from@sender.test"};
+  dsn.text = "it failed\r\n";
+  ASSERT_TRUE(f->run(f->queue->record(*f->queue->take("x.test"), {outcome(0, Outcome::Kind::failed)}, dsn)));
+  f->restart();
+  EXPECT_FALSE(f->queue->take("x.test"));
+  const auto work = f->queue->take("sender.test");
+  ASSERT_TRUE(work);
+  EXPECT_EQ(work->message->reverse_path, "");
+  EXPECT_EQ(f->body(*work->message), "it failed\r\n");
+}
+
+TEST_F(QueueTest, AbortedLargeMessageLeavesNoRows) {
+  {
+    Envelope envelope;
+    envelope.recipients = {"a@x.test"};
+    Queue::Writer writer = f->queue->begin(envelope);
+    ASSERT_TRUE(f->run(writer.append(std::string(300'000, 'x'))));
+    f->stop();  // killed in the middle; the writer's own clean-up cannot run
+    f->start();
+    // The writer outlives its queue only in this test.
+    new Queue::Writer(std::move(writer));
+  }
+  int rows = 0;
+  const auto count = [&rows](std::string_view, std::string_view) {
+    ++rows;
+    return true;
+  };
+  f->accept({"z@z.test"}, "x\r\n");  // commits come in order: the clearing came before
+  ASSERT_TRUE(f->db->scan(store::Table::bodies, "", count));
+  EXPECT_EQ(rows, 1);
+  rows = 0;
+  ASSERT_TRUE(f->db->scan(store::Table::meta, "receiving/", count));
+  EXPECT_EQ(rows, 0);
+}
+
+TEST_F(QueueTest, LargeBodyComesBackWhole) {
+  std::string body;
+  for (int i = 0; i < 40'000; ++i) body += "line " + std::to_string(i) + "\r\n";
+  const MessageId id = f->accept({"a@x.test"}, body);
+  f->restart();
+  const Message message = f->queue->find(id).value().value();
+  EXPECT_EQ(message.size, body.size());
+  EXPECT_GT(message.chunks, 5U);
+  EXPECT_EQ(f->body(message), body);
+}
+
+TEST_F(QueueTest, RemoveAndRetryByOperator) {
+  const MessageId id = f->accept({"a@x.test"}, "body\r\n");
+  auto work = f->queue->take("x.test");
+  EXPECT_EQ(f->run(f->queue->remove(id)).error().code, "queue.busy");
+  ASSERT_TRUE(f->run(f->queue->record(*work, {outcome(0, Outcome::Kind::deferred)}, {})));
+  EXPECT_FALSE(f->queue->take("x.test"));
+  EXPECT_TRUE(f->queue->retry(id));
+  work = f->queue->take("x.test");
+  ASSERT_TRUE(work) << "retry makes it due at once";
+  f->queue->give_back(*work);
+  EXPECT_TRUE(f->run(f->queue->remove(id)).value());
+  EXPECT_FALSE(f->run(f->queue->remove(id)).value());
+  EXPECT_FALSE(f->queue->retry(id));
+  EXPECT_FALSE(f->queue->take("x.test"));
+}
+
+TEST_F(QueueTest, LifetimeIsOverAfterFiveDays) {
+  f->accept({"a@x.test"}, "body\r\n");
+  const auto work = f->queue->take("x.test");
+  f->clock.advance(std::chrono::days(5) - 1s);
+  EXPECT_FALSE(f->queue->expired(*work->message));
+  f->clock.advance(1s);
+  EXPECT_TRUE(f->queue->expired(*work->message));
+}
+
+TEST(Schedule, DoublesUpToTheMostAndVaries) {
+  const ScheduleSettings s;
+  const struct {
+    std::uint32_t attempts;
+    double random;
+    base::Milliseconds pause;
+  } cases[] = {
+      {1, 0.5, 5min}, {2, 0.5, 10min},      {3, 0.5, 20min}, {6, 0.5, 160min},
+      {7, 0.5, 4h},   {4'000'000, 0.5, 4h}, {1, 0.0, 4min},  {7, 0.0, 192min},
+  };
+  for (const auto& c : cases) EXPECT_EQ(retry_pause(c.attempts, s, c.random), c.pause) << c.attempts;
+}
+
+TEST(MessageId, TextAndKeyKeepTheOrder) {
+  const MessageId small{255}, large{std::uint64_t{1} << 52};
+  EXPECT_LT(small.str(), large.str());
+  EXPECT_LT(small.key(), large.key());
+  EXPECT_EQ(MessageId::parse(large.str()), large);
+  for (const char* bad : {"", "0", "00000000000000", "zzzzzzzzzzzzz", "000000000000u", "000000000000 "}) {
+    EXPECT_EQ(MessageId::parse(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(Message, DecodeRefusesEveryCutAndForeignVersion) {
+  Message m;
+  m.reverse_path = "a@b.test";
+  m.recipients.resize(2);
+  m.recipients[0].address = "x@y.test";
+  const std::string record = m.encode();
+  EXPECT_TRUE(Message::decode(m.id, record));
+  for (std::size_t n = 0; n < record.size(); ++n)
+    EXPECT_FALSE(Message::decode(m.id, record.substr(0, n))) << n;
+  EXPECT_FALSE(Message::decode(m.id, record + "x"));
+  EXPECT_FALSE(Message::decode(m.id, "\x02" + record.substr(1)));
+}
+
+}  // namespace
+}  // namespace pinnace::queue

@@ -1,0 +1,279 @@
+#include "store/database.hpp"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+
+#include "base/log.hpp"
+
+namespace pinnace::store {
+namespace {
+
+constexpr int kFormatVersion = 1;
+constexpr std::string_view kVersionKey = "version";
+constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies", "pins"};
+
+rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
+
+rocksdb::DBOptions database_options() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.manual_wal_flush = true;  // one write and one fsync for a whole group
+  options.recycle_log_file_num = 2;
+  options.max_total_wal_size = 128 << 20;
+  options.max_background_jobs = 2;
+  options.max_open_files = 256;
+  options.keep_log_file_num = 2;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.allow_concurrent_memtable_write = false;  // the commit thread is the one writer
+  return options;
+}
+
+// Memory is bounded by these, whatever a message's size.
+rocksdb::ColumnFamilyOptions table_options(Table table, const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = 4 << 20;
+  options.max_write_buffer_number = 3;
+  options.compression = rocksdb::kNoCompression;
+  if (table == Table::bodies) {
+    options.enable_blob_files = true;
+    options.min_blob_size = 1024;
+    options.enable_blob_garbage_collection = true;
+  }
+  rocksdb::BlockBasedTableOptions blocks;
+  blocks.block_cache = cache;
+  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
+  return options;
+}
+
+base::Error to_error(std::string_view code, const std::string& path, const rocksdb::Status& status) {
+  return {code, fmt::format("store {}: {}", path, status.ToString())};
+}
+
+}  // namespace
+
+using Handles = std::array<rocksdb::ColumnFamilyHandle*, kTableCount>;
+
+struct Batch::Impl {
+  explicit Impl(const Handles& t) : tables(t) {}
+  const Handles& tables;
+  rocksdb::WriteBatch batch;
+  rocksdb::ColumnFamilyHandle* handle(Table t) const { return tables[static_cast<std::size_t>(t)]; }
+};
+
+Batch::Batch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+Batch::~Batch() = default;
+
+void Batch::put(Table table, std::string_view key, std::string_view value) {
+  impl_->batch.Put(impl_->handle(table), slice(key), slice(value));
+}
+void Batch::erase(Table table, std::string_view key) {
+  impl_->batch.Delete(impl_->handle(table), slice(key));
+}
+void Batch::erase_once(Table table, std::string_view key) {
+  impl_->batch.SingleDelete(impl_->handle(table), slice(key));
+}
+void Batch::erase_range(Table table, std::string_view begin, std::string_view end) {
+  impl_->batch.DeleteRange(impl_->handle(table), slice(begin), slice(end));
+}
+
+struct Database::Impl {
+  std::string path;
+  std::unique_ptr<rocksdb::DB> db;
+  Handles tables{};
+  rocksdb::ColumnFamilyHandle* handle(Table t) const { return tables[static_cast<std::size_t>(t)]; }
+  ~Impl() {
+    if (!db) return;
+    db->FlushWAL(true);
+    for (auto* h : tables) {
+      if (h) db->DestroyColumnFamilyHandle(h);
+    }
+    db->Close();
+  }
+};
+
+namespace {
+
+// A store of a newer pinnace is left alone: its records may mean what we do not know.
+base::Result<> check_version(rocksdb::DB& db, const std::string& path) {
+  std::string found;
+  const rocksdb::Status status = db.Get({}, slice(kVersionKey), &found);
+  if (status.IsNotFound()) {
+    rocksdb::WriteOptions durable;
+    const rocksdb::Status put = db.Put(durable, slice(kVersionKey), std::to_string(kFormatVersion));
+    const rocksdb::Status flushed = put.ok() ? db.FlushWAL(true) : put;
+    if (!flushed.ok()) return std::unexpected(to_error("store.open", path, flushed));
+    return {};
+  }
+  if (!status.ok()) return std::unexpected(to_error("store.open", path, status));
+  int version = 0;
+  const auto [end, code] = std::from_chars(found.data(), found.data() + found.size(), version);
+  if (code != std::errc{} || end != found.data() + found.size() || version < 1 || version > kFormatVersion) {
+    return base::fail(
+        "store.version",
+        fmt::format("store {} has format version '{}', and this pinnace knows up to {}: run the "
+                    "pinnace that wrote it, or a newer one",
+                    path, found, kFormatVersion));
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Database>> Database::open(io::Loop& loop, const std::string& path,
+                                                       Settings settings) {
+  std::error_code error;
+  if (std::filesystem::create_directories(path, error)) ::chmod(path.c_str(), 0700);
+  if (error) return base::fail("store.open", fmt::format("cannot create {}: {}", path, error.message()));
+
+  const auto cache = rocksdb::NewLRUCache(8 << 20);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (std::size_t i = 0; i < kTableCount; ++i) {
+    families.emplace_back(kTableNames[i], table_options(static_cast<Table>(i), cache));
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(database_options(), path, families, &handles, &db);
+  if (!status.ok()) {
+    if (status.ToString().find("lock") != std::string::npos) {
+      return base::fail("store.locked",
+                        fmt::format("store {} is in use by another process: stop it first, or name another "
+                                    "folder ({})",
+                                    path, status.ToString()));
+    }
+    return std::unexpected(to_error("store.open", path, status));
+  }
+  impl->db.reset(db);
+  std::copy(handles.begin(), handles.end(), impl->tables.begin());
+  if (auto version = check_version(*db, path); !version) return std::unexpected(version.error());
+  return std::unique_ptr<Database>(new Database(loop, std::move(impl), settings));
+}
+
+Database::Database(io::Loop& loop, std::unique_ptr<Impl> impl, Settings settings)
+    : loop_(loop), impl_(std::move(impl)), settings_(settings), thread_([this] { work(); }) {}
+
+Database::~Database() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+base::Result<std::optional<std::string>> Database::get(Table table, std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status = impl_->db->Get({}, impl_->handle(table), slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return std::unexpected(to_error("store.read", impl_->path, status));
+  return std::optional<std::string>(std::move(value));
+}
+
+base::Result<> Database::scan(Table table, std::string_view prefix,
+                              const std::function<bool(std::string_view, std::string_view)>& fn) const {
+  const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator({}, impl_->handle(table)));
+  for (at->Seek(slice(prefix)); at->Valid() && at->key().starts_with(slice(prefix)); at->Next()) {
+    if (!fn(at->key().ToStringView(), at->value().ToStringView())) break;
+  }
+  if (!at->status().ok()) return std::unexpected(to_error("store.read", impl_->path, at->status()));
+  return {};
+}
+
+Batch Database::batch() const { return Batch(std::make_unique<Batch::Impl>(impl_->tables)); }
+
+io::Task<base::Result<>> Database::commit(Batch batch, Durability durability, Purpose purpose) {
+  if (failed_) co_return std::unexpected(*failed_);
+  if (purpose == Purpose::adds && !has_room()) {
+    co_return base::fail("store.full", fmt::format("less than {} MiB free for store {}: make room",
+                                                   settings_.min_free >> 20, impl_->path));
+  }
+  io::OneShot<base::Result<>> done;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(batch), durability, &done});
+  }
+  wake_.notify_one();
+  co_return co_await done;
+}
+
+// Looked up once a second: a full disk does not come in less.
+bool Database::has_room() {
+  const auto now = io::Steady::now();
+  if (now - looked_ < std::chrono::seconds(1)) return !full_;
+  looked_ = now;
+  struct statvfs fs{};
+  const bool was_full = full_;
+  full_ = ::statvfs(impl_->path.c_str(), &fs) == 0 &&
+          std::uint64_t{fs.f_bavail} * fs.f_frsize < settings_.min_free;
+  if (full_ != was_full) {
+    base::log(full_ ? base::Level::error : base::Level::warning, full_ ? "store_full" : "store_has_room",
+              {{"path", impl_->path}, {"min_free", std::to_string(settings_.min_free)}});
+  }
+  return !full_;
+}
+
+base::Result<> Database::write(std::vector<Waiting>& group) {
+  bool sync = false;
+  rocksdb::Status status;
+  for (Waiting& w : group) {
+    status = impl_->db->Write({}, &w.batch.impl_->batch);
+    if (!status.ok()) break;
+    sync = sync || w.durability == Durability::synced;
+  }
+  if (status.ok()) status = impl_->db->FlushWAL(sync);
+  if (!status.ok()) return std::unexpected(to_error("store.failed", impl_->path, status));
+  const std::lock_guard lock(mutex_);
+  stats_.commits += group.size();
+  stats_.flushes += sync ? 1 : 0;
+  return {};
+}
+
+void Database::work() {
+  std::optional<base::Error> failed;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    std::vector<Waiting> group = std::exchange(waiting_, {});
+    lock.unlock();
+    base::Result<> result;
+    if (!failed) {
+      result = write(group);
+      if (!result) {
+        failed = result.error();
+        base::log_error("store_failed", {{"detail", failed->detail},
+                                         {"remedy", "nothing more is accepted; mend the disk and restart"}});
+      }
+    }
+    if (failed) result = std::unexpected(*failed);
+    loop_.post([this, group = std::make_shared<std::vector<Waiting>>(std::move(group)), result] {
+      if (!result) failed_ = result.error();
+      for (Waiting& w : *group) w.done->set(result);
+    });
+    lock.lock();
+  }
+}
+
+Stats Database::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+}  // namespace pinnace::store
