@@ -1,0 +1,139 @@
+#include "smtp/command.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "names/mail_address.hpp"
+
+namespace pinnace::smtp {
+namespace {
+
+std::string upper(std::string_view s) {
+  std::string out(s);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return out;
+}
+
+std::string_view trim_right(std::string_view s) {
+  while (s.ends_with(' ') || s.ends_with('\t')) s.remove_suffix(1);
+  return s;
+}
+
+// Takes "<...>" off the front, minding quoted strings.
+std::optional<std::string_view> take_path(std::string_view& s) {
+  if (!s.starts_with('<')) return std::nullopt;
+  bool quoted = false;
+  for (std::size_t i = 1; i < s.size(); ++i) {
+    if (quoted && s[i] == '\\') {
+      ++i;
+    } else if (s[i] == '"') {
+      quoted = !quoted;
+    } else if (s[i] == '>' && !quoted) {
+      const std::string_view path = s.substr(1, i - 1);
+      s.remove_prefix(i + 1);
+      return path;
+    }
+  }
+  return std::nullopt;
+}
+
+// RFC 5321 4.1.1.11: esmtp-keyword ["=" esmtp-value], each behind a space.
+base::Result<std::vector<Parameter>> parse_parameters(std::string_view s) {
+  constexpr std::size_t kMost = 20;
+  std::vector<Parameter> out;
+  while (!s.empty()) {
+    if (s.front() != ' ') return base::fail("smtp.syntax", "a space must follow the path");
+    s.remove_prefix(1);
+    const std::string_view word = s.substr(0, s.find(' '));
+    s.remove_prefix(word.size());
+    if (word.empty()) continue;
+    const std::size_t equals = word.find('=');
+    const std::string_view keyword = word.substr(0, equals);
+    const auto ok = [](char c) {
+      return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-';
+    };
+    if (keyword.empty() || keyword.front() == '-' || !std::all_of(keyword.begin(), keyword.end(), ok) ||
+        out.size() == kMost) {
+      return base::fail("smtp.syntax", fmt::format("'{}' is not a parameter", word.substr(0, 60)));
+    }
+    Parameter p{upper(keyword), {}, equals != std::string_view::npos};
+    if (p.has_value) p.value = word.substr(equals + 1);
+    out.push_back(std::move(p));
+  }
+  return out;
+}
+
+base::Result<PathArgument> parse_path(std::string_view argument, std::string_view prefix,
+                                      std::string_view hostname) {
+  if (upper(argument.substr(0, prefix.size())) != prefix) {
+    return base::fail("smtp.syntax", fmt::format("{}<address> is expected", prefix));
+  }
+  argument.remove_prefix(prefix.size());
+  while (argument.starts_with(' ')) argument.remove_prefix(1);  // commonly sent, harmless
+  auto path = take_path(argument);
+  if (!path)
+    return base::fail("smtp.syntax", fmt::format("{}<address> is expected, with its brackets", prefix));
+  PathArgument out;
+  auto parameters = parse_parameters(argument);
+  if (!parameters) return std::unexpected(parameters.error());
+  out.parameters = std::move(*parameters);
+  if (path->empty()) {
+    if (prefix == "FROM:") return out;
+    return base::fail("smtp.syntax", "a recipient is expected between the brackets");
+  }
+  // RFC 5321 4.5.3.1.3
+  if (path->size() > 1024) return base::fail("smtp.syntax", "the path is too long");
+  if (path->starts_with('@')) {
+    const std::size_t colon = path->find(':');
+    if (colon == std::string_view::npos)
+      return base::fail("smtp.syntax", "a source route without an address");
+    path->remove_prefix(colon + 1);
+  }
+  std::string text(*path);
+  if (prefix == "TO:" && upper(text) == "POSTMASTER") text = fmt::format("postmaster@{}", hostname);
+  auto address = names::MailAddress::parse(text);
+  if (!address) return base::fail("smtp.syntax", address.error().detail);
+  out.path = address->str();
+  out.ascii = address->is_ascii();
+  return out;
+}
+
+}  // namespace
+
+Command parse_command(std::string_view line) {
+  static constexpr std::array<std::pair<std::string_view, Verb>, 11> kVerbs = {{
+      {"HELO", Verb::helo},
+      {"EHLO", Verb::ehlo},
+      {"STARTTLS", Verb::starttls},
+      {"MAIL", Verb::mail},
+      {"RCPT", Verb::rcpt},
+      {"DATA", Verb::data},
+      {"RSET", Verb::rset},
+      {"NOOP", Verb::noop},
+      {"QUIT", Verb::quit},
+      {"VRFY", Verb::vrfy},
+      {"HELP", Verb::help},
+  }};
+  line = trim_right(line);
+  const std::size_t space = line.find(' ');
+  const std::string_view word = line.substr(0, space);
+  Command command;
+  if (space != std::string_view::npos) command.argument = line.substr(space + 1);
+  if (word.size() > 8) return command;
+  const std::string name = upper(word);
+  for (const auto& [text, verb] : kVerbs) {
+    if (name == text) command.verb = verb;
+  }
+  return command;
+}
+
+base::Result<PathArgument> parse_mail(std::string_view argument) { return parse_path(argument, "FROM:", {}); }
+
+base::Result<PathArgument> parse_rcpt(std::string_view argument, std::string_view hostname) {
+  return parse_path(argument, "TO:", hostname);
+}
+
+}  // namespace pinnace::smtp
