@@ -1,0 +1,48 @@
+#include "tls/openssl.hpp"
+
+#include <openssl/evp.h>
+
+namespace pinnace::tls {
+namespace {
+
+pins::Pin hash_spki(unsigned char* der, int size) {
+  pins::Pin pin;
+  unsigned int n = 0;
+  if (size > 0) {
+    EVP_Digest(der, static_cast<std::size_t>(size), pin.sha256.data(), &n, EVP_sha256(), nullptr);
+  }
+  OPENSSL_free(der);
+  return pin;
+}
+
+}  // namespace
+
+pins::Pin spki_pin(X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  return hash_spki(der, size);
+}
+
+pins::Pin spki_pin(EVP_PKEY* key) {
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(key, &der);
+  return hash_spki(der, size);
+}
+
+std::string take_error() {
+  const unsigned long code = ERR_peek_last_error();
+  ERR_clear_error();
+  if (code == 0) return "no reason given";
+  const char* reason = ERR_reason_error_string(code);
+  return reason ? reason : "error " + std::to_string(code);
+}
+
+std::vector<X509Ptr> read_certificates(std::string_view pem) {
+  std::vector<X509Ptr> out;
+  const BioPtr in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  while (X509* one = PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)) out.emplace_back(one);
+  ERR_clear_error();
+  return out;
+}
+
+}  // namespace pinnace::tls

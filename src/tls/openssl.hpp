@@ -1,0 +1,42 @@
+// Owners of OpenSSL's objects. Only this folder's own sources include it.
+#pragma once
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pins/pin.hpp"
+
+namespace pinnace::tls {
+
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* p) const {
+    Free(p);
+  }
+};
+
+using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using CtxPtr = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+using SslPtr = std::unique_ptr<SSL, Deleter<SSL_free>>;
+using StorePtr = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
+using StoreCtxPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
+using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
+
+pins::Pin spki_pin(X509* certificate);
+pins::Pin spki_pin(EVP_PKEY* key);
+
+// The newest error of this thread's queue as text, and an empty queue.
+std::string take_error();
+
+// Every certificate of a PEM text, in order; nothing of it is checked.
+std::vector<X509Ptr> read_certificates(std::string_view pem);
+
+}  // namespace pinnace::tls

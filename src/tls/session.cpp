@@ -1,0 +1,221 @@
+#include "tls/session.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "tls/chain_impl.hpp"
+
+namespace pinnace::tls {
+
+struct ClientContext::Impl {
+  CtxPtr context;
+};
+
+struct ServerContext::Impl {
+  CtxPtr context;
+  PeerChain chain;
+};
+
+namespace {
+
+constexpr std::size_t kMaxChain = 10;  // certificates; nobody needs more
+
+void set_common(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AES:!aNULL:!eNULL:!MD5:!DSS:!SRP:!PSK");
+  SSL_CTX_set_max_cert_list(context, 64 << 10);
+}
+
+// TLS records over the stream's own descriptor.
+class TlsTransport final : public io::Transport {
+ public:
+  explicit TlsTransport(SslPtr ssl) : ssl_(std::move(ssl)) {}
+
+  Outcome read(int, char* to, std::size_t size) override {
+    std::size_t n = 0;
+    ERR_clear_error();
+    const int result = SSL_read_ex(ssl_.get(), to, size, &n);
+    return result == 1 ? Outcome{State::done, n, {}} : outcome(result);
+  }
+  Outcome write(int, const char* from, std::size_t size) override {
+    std::size_t n = 0;
+    ERR_clear_error();
+    const int result = SSL_write_ex(ssl_.get(), from, size, &n);
+    return result == 1 ? Outcome{State::done, n, {}} : outcome(result);
+  }
+  bool buffered() const override { return SSL_pending(ssl_.get()) > 0; }
+  void finish(int) override {
+    if (!broken_) SSL_shutdown(ssl_.get());  // close_notify, not waited for
+    ERR_clear_error();
+  }
+  Outcome handshake() {
+    ERR_clear_error();
+    const int result = SSL_do_handshake(ssl_.get());
+    return result == 1 ? Outcome{State::done, 0, {}} : outcome(result);
+  }
+  SSL* ssl() { return ssl_.get(); }
+
+ private:
+  Outcome outcome(int result) {
+    switch (SSL_get_error(ssl_.get(), result)) {
+      case SSL_ERROR_WANT_READ: return {State::want_read, 0, {}};
+      case SSL_ERROR_WANT_WRITE: return {State::want_write, 0, {}};
+      case SSL_ERROR_ZERO_RETURN: return {State::closed, 0, {}};
+      case SSL_ERROR_SYSCALL: broken_ = true; ERR_clear_error(); return {State::closed, 0, {}};
+      default: break;
+    }
+    broken_ = true;
+    // A peer that closes without close_notify ends the session like any other: SMTP has its own ends.
+    if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+      ERR_clear_error();
+      return {State::closed, 0, {}};
+    }
+    bad_signature_ = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_BAD_SIGNATURE;
+    return {State::failed, 0, take_error()};
+  }
+
+  SslPtr ssl_;
+  bool broken_ = false;
+
+ public:
+  bool bad_signature_ = false;
+};
+
+PeerChain chain_of(SSL* ssl) {
+  auto impl = std::make_shared<PeerChain::Impl>();
+  STACK_OF(X509)* presented = SSL_get_peer_cert_chain(ssl);  // on the client's side with the leaf
+  for (int i = 0; presented && i < sk_X509_num(presented) && impl->certificates.size() < kMaxChain; ++i) {
+    X509* one = sk_X509_value(presented, i);
+    X509_up_ref(one);
+    impl->certificates.emplace_back(one);
+  }
+  return PeerChain(std::move(impl));
+}
+
+io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, bool client) {
+  SSL_set_fd(owned.get(), stream.fd());
+  auto transport = std::make_unique<TlsTransport>(std::move(owned));
+  for (;;) {
+    const io::Transport::Outcome step = transport->handshake();
+    if (step.state == io::Transport::State::done) break;
+    if (step.state == io::Transport::State::closed) {
+      co_return base::fail("tls.handshake", stream.peer() + " closed the connection during the TLS handshake");
+    }
+    if (step.state == io::Transport::State::failed) {
+      co_return base::fail("tls.handshake",
+                           transport->bad_signature_
+                               ? stream.peer() + " could not prove that it holds the key of the certificate it "
+                                                 "presented: the certificate is somebody else's"
+                               : fmt::format("the TLS handshake with {} failed: {}", stream.peer(), step.detail));
+    }
+    auto waited = co_await stream.wait(step.state);
+    if (!waited) co_return std::unexpected(waited.error());
+  }
+  Handshake done;
+  done.version = SSL_get_version(transport->ssl());
+  done.cipher = SSL_get_cipher_name(transport->ssl());
+  if (client) done.chain = chain_of(transport->ssl());
+  stream.set_transport(std::move(transport));
+  co_return done;
+}
+
+base::Result<std::string> read_file(const std::string& file, std::string_view code) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return base::fail(code, fmt::format("cannot read {}", file));
+  return std::string{std::istreambuf_iterator<char>(in), {}};
+}
+
+// Never asks for a passphrase: a service has nobody to ask.
+int no_passphrase(char*, int, int, void* asked) {
+  *static_cast<bool*>(asked) = true;
+  return 0;
+}
+
+base::Result<KeyPtr> read_private_key(const std::string& file) {
+  auto pem = read_file(file, "tls.key");
+  if (!pem) return std::unexpected(pem.error());
+  const BioPtr in(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
+  bool asked = false;
+  KeyPtr key(PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked));
+  ERR_clear_error();
+  if (key) return key;
+  return base::fail("tls.key", asked ? fmt::format("the key in {} is protected by a passphrase: a service needs it "
+                                                   "without one, in a file that only it can read",
+                                                   file)
+                                     : fmt::format("there is no private key in {}: PEM is expected", file));
+}
+
+}  // namespace
+
+ClientContext::ClientContext() {
+  auto made = std::make_shared<Impl>();
+  made->context.reset(SSL_CTX_new(TLS_client_method()));
+  set_common(made->context.get());
+  // The chain is judged after the handshake, by verify.hpp; the handshake's own signature always is in it.
+  SSL_CTX_set_verify(made->context.get(), SSL_VERIFY_NONE, nullptr);
+  SSL_CTX_set_session_cache_mode(made->context.get(), SSL_SESS_CACHE_OFF);
+  impl_ = std::move(made);
+}
+
+const PeerChain& ServerContext::chain() const { return impl_->chain; }
+
+base::Result<ServerContext> ServerContext::load(const std::string& certificate_file, const std::string& key_file) {
+  auto pem = read_file(certificate_file, "tls.certificate");
+  if (!pem) return std::unexpected(pem.error());
+  auto chain = PeerChain::from_pem(*pem);
+  if (!chain) return base::fail("tls.certificate", certificate_file + ": " + chain.error().detail);
+  auto key = read_private_key(key_file);
+  if (!key) return std::unexpected(key.error());
+  auto made = std::make_shared<Impl>();
+  made->chain = *chain;
+  made->context.reset(SSL_CTX_new(TLS_server_method()));
+  SSL_CTX* context = made->context.get();
+  set_common(context);
+  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("pinnace"), 7);
+  const auto& certificates = made->chain.impl().certificates;
+  if (SSL_CTX_use_certificate(context, certificates[0].get()) != 1) {
+    return base::fail("tls.certificate", fmt::format("{} cannot be used: {}", certificate_file, take_error()));
+  }
+  for (std::size_t i = 1; i < certificates.size(); ++i) SSL_CTX_add1_chain_cert(context, certificates[i].get());
+  if (SSL_CTX_use_PrivateKey(context, key->get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
+    ERR_clear_error();
+    return base::fail("tls.key", fmt::format("the key in {} is not that of the certificate in {}", key_file,
+                                             certificate_file));
+  }
+  return ServerContext(std::move(made));
+}
+
+base::Result<pins::Pin> pin_of_file(const std::string& file) {
+  auto pem = read_file(file, "tls.key");
+  if (!pem) return std::unexpected(pem.error());
+  if (const auto certificates = read_certificates(*pem); !certificates.empty()) {
+    return spki_pin(certificates[0].get());
+  }
+  const BioPtr in(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
+  const KeyPtr public_key(PEM_read_bio_PUBKEY(in.get(), nullptr, nullptr, nullptr));
+  ERR_clear_error();
+  if (public_key) return spki_pin(public_key.get());
+  auto key = read_private_key(file);
+  if (!key) return std::unexpected(key.error());
+  return spki_pin(key->get());
+}
+
+io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, std::string server_name) {
+  SslPtr ssl(SSL_new(context.impl().context.get()));
+  SSL_set_connect_state(ssl.get());
+  SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
+  co_return co_await shake(stream, std::move(ssl), true);
+}
+
+io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context) {
+  SslPtr ssl(SSL_new(context.impl().context.get()));
+  SSL_set_accept_state(ssl.get());
+  co_return co_await shake(stream, std::move(ssl), false);
+}
+
+}  // namespace pinnace::tls
