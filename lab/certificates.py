@@ -1,0 +1,102 @@
+"""The lab's certificates: a CA that the relay trusts, the receiver's keys, the attacker's."""
+
+import base64
+import hashlib
+import os
+
+from programs import run
+
+
+class Certificates:
+    """Files in one folder. A "pair" is two paths: the certificate's chain and its key, both PEM."""
+
+    def __init__(self, folder):
+        os.makedirs(folder)
+        self.folder = folder
+        self.root = self._self_signed("ca", "Lab root CA", ca=True)
+        self.roots_file = self.root[0]
+
+    def _path(self, name):
+        return os.path.join(self.folder, name)
+
+    def key(self, name):
+        """Makes a P-256 key."""
+        path = self._path(name + ".key")
+        run(
+            ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path],
+            "make a key",
+        )
+        return path
+
+    def _self_signed(self, name, subject, ca=False):
+        key, certificate = self.key(name), self._path(name + ".pem")
+        extensions = (
+            ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"]
+            if ca
+            else ["-addext", f"subjectAltName=DNS:{subject}"]
+        )
+        run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-new",
+                "-key",
+                key,
+                "-subj",
+                f"/CN={subject}",
+                "-days",
+                "30",
+                *extensions,
+                "-out",
+                certificate,
+            ],
+            "sign a certificate",
+        )
+        return certificate, key
+
+    def self_signed(self, name, host):
+        return self._self_signed(name, host)
+
+    def issued(self, name, host, key=None):
+        """A pair that the lab's CA signed for this host; for a key of one's own when given."""
+        key = key or self.key(name)
+        request, certificate = self._path(name + ".csr"), self._path(name + ".pem")
+        extensions = self._path(name + ".ext")
+        with open(extensions, "w", encoding="ascii") as file:
+            file.write(f"subjectAltName=DNS:{host}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
+        run(
+            ["openssl", "req", "-new", "-key", key, "-subj", f"/CN={host}", "-out", request],
+            "ask for a certificate",
+        )
+        run(
+            [
+                "openssl",
+                "x509",
+                "-req",
+                "-in",
+                request,
+                "-CA",
+                self.root[0],
+                "-CAkey",
+                self.root[1],
+                "-CAcreateserial",
+                "-days",
+                "30",
+                "-extfile",
+                extensions,
+                "-out",
+                certificate,
+            ],
+            "issue a certificate",
+        )
+        with open(self.root[0], encoding="ascii") as root, open(certificate, "a", encoding="ascii") as chain:
+            chain.write(root.read())
+        return certificate, key
+
+
+def pin_of(key):
+    """The pin of a key's file: the SHA-256 of its SubjectPublicKeyInfo, in base64."""
+    pem = run(["openssl", "pkey", "-in", key, "-pubout"], "read a key")
+    der = base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-")))
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()

@@ -1,0 +1,166 @@
+"""What reaches the relay's listener: who may relay, hostile and slow clients, size, a full disk."""
+
+import os
+import smtplib
+import subprocess
+import time
+
+from lab import RELAY, RELAY_PORT
+from support import Conversation, LabTest
+
+MEBIBYTE = 1 << 20
+
+
+class Intake(LabTest):
+    def conversation(self):
+        conversation = Conversation(RELAY, RELAY_PORT)
+        self.addCleanup(conversation.close)
+        self.assertRegex(conversation.reply(), "^220 ")
+        return conversation
+
+    # RFC 5321 3.6.2 and 7.9: relaying is for those whom the operator named.
+    def test_strangers_may_not_relay(self):
+        self.relay(relay={"networks": ["127.77.0.77/32"]}).start()
+        client = self.smtp()
+        with self.assertRaises(
+            (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPResponseException)
+        ) as refused:
+            client.sendmail("alice@sender.test", ["bob@receiver.test"], "Subject: x\r\n\r\nx\r\n")
+        self.assertRegex(str(refused.exception), "5[0-9][0-9].*5\\.7\\.1")
+
+    # RFC 5321 4.5.3.1: limits; and none of it harms the next client.
+    def test_hostile_input_gets_an_answer_and_the_relay_lives(self):
+        relay = self.relay().start()
+        for octets, expected, why in (
+            (b"GET / HTTP/1.1\r\n", "^(421|5..) |^$", "not SMTP"),
+            (bytes(range(128, 256)) + b"\r\n", "^5.. ", "octets that are no command"),
+            (b"A" * 100_000 + b"\r\n", "^5.. ", "a line over every limit"),
+            (b"EHLO a\nMAIL FROM:<>\r\n", "^5.. ", "a bare LF in a command"),
+            (b"EHLO a\0b\r\n", "^5.. ", "a NUL in a command"),
+            (b"DATA\r\n", "^503 ", "no transaction"),
+            (
+                b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500 + b"\r\n",
+                "^5.. ",
+                "TLS without STARTTLS",
+            ),
+        ):
+            with self.subTest(why):
+                conversation = self.conversation()
+                conversation.send(octets)
+                self.assertRegex(conversation.reply(), expected)
+        self.assertTrue(relay.program.running())
+        self.assert_once(self.lab.plain, self.lab.send("carol@plain.test"))
+
+    # Octets that never end a line are held only up to a limit.
+    def test_a_line_without_end_costs_no_memory(self):
+        relay = self.relay().start()
+        before = relay.program.memory_peak()
+        conversation = self.conversation()
+        try:
+            for _ in range(200):
+                conversation.send(b"A" * 262_144)
+        except OSError:
+            pass  # it may well hang up
+        self.assertLess(relay.program.memory_peak() - before, 8 * MEBIBYTE)
+        self.assertTrue(relay.program.running())
+
+    # RFC 5321 4.1.1.4: the end of a message is CRLF.CRLF and nothing else, so nothing is smuggled in.
+    def test_bare_line_endings_smuggle_no_message(self):
+        self.relay().start()
+        for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r"):
+            with self.subTest(end):
+                conversation = self.conversation()
+                for command in (
+                    "EHLO a",
+                    "MAIL FROM:<alice@sender.test>",
+                    "RCPT TO:<carol@plain.test>",
+                    "DATA",
+                ):
+                    self.assertRegex(conversation.ask(command), "^[23]")
+                conversation.send(
+                    b"Subject: outer\r\n\r\nx" + end + b"MAIL FROM:<evil@sender.test>\r\n"
+                    b"RCPT TO:<carol@plain.test>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n"
+                )
+                self.assertRegex(conversation.reply(), "^5")
+                self.assertRegex(
+                    conversation.ask("NOOP"), "^(250|$)", "one reply, and the session is in step"
+                )
+        marker = self.lab.send("carol@plain.test")
+        self.assert_once(self.lab.plain, marker)
+        self.assertFalse(any(b"smuggled" in message for message in self.lab.plain.messages()))
+
+    # Bad input: slow or silent peers are cut off at the deadline.
+    def test_a_silent_client_is_sent_away(self):
+        self.relay(limits={"command_timeout": "1s"}).start()
+        conversation = self.conversation()
+        start = time.monotonic()
+        self.assertRegex(conversation.reply(), "^421 ")
+        self.assertLess(time.monotonic() - start, 10)
+
+    # Sessions are bounded by a setting, and room comes back.
+    def test_sessions_are_bounded(self):
+        self.relay(limits={"max_sessions": 3}).start()
+        kept = [self.conversation() for _ in range(3)]
+        self.assertRegex(Conversation(RELAY, RELAY_PORT).reply(), "^421 |^$")
+        self.assertRegex(kept[0].ask("QUIT"), "^221 ")
+        kept[0].close()
+        deadline = time.monotonic() + 10
+        while not (greeting := Conversation(RELAY, RELAY_PORT).reply()).startswith("220 "):
+            self.assertLess(time.monotonic(), deadline, greeting)
+
+    # RFC 1870 6: said before it is sent, and held to while it is sent.
+    def test_a_message_over_the_limit_is_refused(self):
+        self.relay(limits={"max_message_size": 100_000}).start()
+        conversation = self.conversation()
+        self.assertIn("SIZE 100000", conversation.ask("EHLO a"))
+        self.assertRegex(conversation.ask("MAIL FROM:<a@sender.test> SIZE=100001"), "^552 ")
+        for command in ("MAIL FROM:<a@sender.test>", "RCPT TO:<carol@plain.test>", "DATA"):
+            self.assertRegex(conversation.ask(command), "^[23]")
+        conversation.send(b"x" * 78 + b"\r\n")
+        conversation.send((b"x" * 78 + b"\r\n") * 2000 + b".\r\n")
+        self.assertRegex(conversation.reply(), "^552 ")
+        self.assertRegex(conversation.ask("NOOP"), "^250 ")
+
+    # A message streams in and out: 50 MB must not cost 50 MB.
+    def test_a_large_message_costs_little_memory(self):
+        relay = self.relay().start()
+        self.lab.send("carol@plain.test")
+        relay.wait_until_empty()
+        before = relay.program.memory_peak()
+        body = "Message-ID: <large@sender.test>\r\nSubject: large\r\n\r\n" + ("x" * 78 + "\r\n") * 640_000
+        self.assertGreater(len(body), 50_000_000)
+        self.smtp().sendmail("alice@sender.test", ["carol@plain.test"], body)
+        self.lab.plain.wait_for_message(b"<large@sender.test>", deadline=60)
+        self.assertLess((relay.program.memory_peak() - before) / MEBIBYTE, 25)
+
+    # Bad input: no room, so 452, and nothing that was acknowledged is lost.
+    def test_a_full_disk_refuses_and_recovers(self):
+        folder = self.lab.path("small-disk")
+        os.mkdir(folder)
+        mount = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs -o size=100m lab "$0"; exec "$@"', folder]
+        if subprocess.run([*mount, "true"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("a container that may not mount cannot have a small disk")
+        # A file system of 100 MB that only the relay sees and that goes when it goes.
+        relay = self.relay(relay={"data": os.path.join(folder, "data")}).start(mount)
+        body = "Subject: fill\r\n\r\n" + ("x" * 78 + "\r\n") * 50_000
+        accepted, refusal = 0, None
+        client = self.smtp()
+        while refusal is None and accepted < 50:
+            try:
+                client.sendmail(
+                    "alice@sender.test",
+                    ["carol@dead.test"],
+                    f"Message-ID: <fill-{accepted}@sender.test>\r\n{body}",
+                )
+                accepted += 1
+            except smtplib.SMTPResponseException as error:
+                refusal = error
+            except smtplib.SMTPRecipientsRefused as error:
+                refusal = smtplib.SMTPResponseException(*error.recipients["carol@dead.test"])
+        self.assertIsNotNone(refusal, f"{accepted} messages fit on a disk too small for them")
+        self.assertEqual(452, refusal.smtp_code)
+        self.assertGreater(accepted, 0)
+        self.assertEqual(accepted, len(relay.queue()))
+        for message in relay.queue():
+            self.assertEqual(0, relay.command("queue", "remove", message["id"]).returncode)
+        self.assert_once(self.lab.plain, self.lab.send("carol@plain.test"))
