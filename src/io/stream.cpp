@@ -194,7 +194,6 @@ Task<base::Result<>> Stream::write_all(std::string_view bytes) {
   Impl& s = *impl_;
   if (!s.descriptor.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
   while (!bytes.empty()) {
-    if (s.interrupted) co_return base::fail("io.interrupted", "stopped with " + s.peer);
     if (s.deadline && Steady::now() > *s.deadline) {
       co_return base::fail("io.timeout", "time is up with " + s.peer);
     }

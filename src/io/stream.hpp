@@ -54,7 +54,8 @@ class Stream {
 
   void set_idle_timeout(base::Milliseconds timeout);        // default 5 minutes
   void set_deadline(std::optional<Steady::time_point> at);  // over all operations
-  // A wait under way, and every later one, fails with "io.interrupted".
+  // A wait under way, every later one and every read fail with "io.interrupted"; what can be written
+  // without waiting still is.
   void interrupt();
 
   int fd() const;

@@ -54,8 +54,7 @@ std::string words(const Dsn& d) {
   for (const FailedRecipient& r : d.recipients) {
     out += "\r\n" + wrapped("<" + r.address + ">", "") + wrapped(r.reason, "    ");
     if (!r.reply.empty()) out += wrapped("The receiving server said: " + r.reply, "    ");
-    // RFC 3463 3.8: x.7.x is security.
-    if (r.status.size() > 3 && r.status.substr(1, 3) == ".7.") {
+    if (r.protected_by_policy) {
       out += wrapped("The message was kept back to protect it: it was never handed to a server that could not prove "
                      "to be the right one. Please tell the recipient by another way.",
                      "    ");

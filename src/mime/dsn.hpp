@@ -16,6 +16,7 @@ struct FailedRecipient {
   std::string reason;      // plain words
   std::string reply;       // the peer's own words, where there are some
   std::string remote_mta;  // MX host
+  bool protected_by_policy = false;  // kept back because no server proved to be the right one
   base::Time last_attempt{};
 };
 

@@ -71,7 +71,7 @@ Dsn example() {
   d.now = kNow + std::chrono::days(5);
   d.expired = true;
   d.lifetime = std::chrono::days(5);
-  d.recipients = {{"to@x.test", "4.7.5", "the key of mx.x.test does not match", "", "mx.x.test", kNow}};
+  d.recipients = {{"to@x.test", "4.7.5", "the key of mx.x.test does not match", "", "mx.x.test", true, kNow}};
   d.header = "Subject: hello\r\nFrom: a\r\n";
   d.token = "t0";
   return d;

@@ -1,0 +1,304 @@
+#include "delivery/deliverer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "delivery/bounce.hpp"
+
+namespace pinnace::delivery {
+
+using queue::Outcome;
+
+Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Routes& routes, discovery::PinStore& pins)
+    : tools_(std::move(tools)), queue_(queue), routes_(routes), pins_(pins) {}
+
+void Deliverer::wake(const std::string& domain) {
+  if (stopping_) return;
+  const auto found = destinations_.find(domain);
+  if (found != destinations_.end() && found->second.workers >= tools_.settings.concurrency) return;
+  if (workers_ >= tools_.settings.max_connections) {
+    if (std::find(waiting_.begin(), waiting_.end(), domain) == waiting_.end()) waiting_.push_back(domain);
+    return;
+  }
+  start(domain);
+}
+
+void Deliverer::start(const std::string& domain) {
+  ++destinations_[domain].workers;
+  ++workers_;
+  // Later: the caller may be in the middle of changing the queue.
+  tools_.loop.post([this, domain] { tools_.loop.spawn(work(domain)); });
+}
+
+io::Task<void> Deliverer::work(std::string domain) {
+  std::unique_ptr<Session> session;
+  while (!stopping_) {
+    auto next = queue_.take(domain);
+    if (!next) break;
+    co_await deliver(std::move(*next), session);
+  }
+  // Gone from the count before the goodbye, so that new work does not wait for it.
+  --workers_;
+  if (const auto found = destinations_.find(domain); --found->second.workers == 0) destinations_.erase(found);
+  if (!waiting_.empty()) {
+    const std::string other = waiting_.front();
+    waiting_.pop_front();
+    wake(other);
+  }
+  if (session) co_await session->quit();
+}
+
+std::string Deliverer::binding_name(const std::string& host) const {
+  return tools_.settings.port == 25 ? host : fmt::format("{}:{}", host, tools_.settings.port);
+}
+
+std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& problem, const std::string& host) const {
+  std::vector<Outcome> out;
+  for (const std::size_t i : work.recipients) {
+    Outcome o;
+    o.recipient = i;
+    o.kind = problem.permanent ? Outcome::Kind::failed : Outcome::Kind::deferred;
+    o.host = host;
+    o.status = problem.status;
+    o.reason = problem.reason;
+    o.reply = problem.reply;
+    out.push_back(std::move(o));
+  }
+  return out;
+}
+
+io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& session) {
+  std::vector<Outcome> outcomes = co_await attempt(work, session);
+  // What is deferred past its lifetime is given up now, and said so.
+  const bool expired = queue_.expired(*work.message);
+  std::vector<Outcome> failed;
+  for (Outcome& o : outcomes) {
+    if (expired && o.kind == Outcome::Kind::deferred) o.kind = Outcome::Kind::failed;
+    if (o.kind == Outcome::Kind::failed) failed.push_back(o);
+  }
+  log_outcomes(work, outcomes, session.get());
+  auto dsn = make_bounce(tools_.settings, queue_, *work.message, failed, expired, tools_.clock.now());
+  if (!failed.empty() && !dsn) {
+    base::log_warning("undeliverable_dropped", {{"id", work.message->id.str()},
+                                                {"why", "the null reverse-path gets no DSN (RFC 5321 6.1)"}});
+  }
+  const std::string id = work.message->id.str();
+  const auto recorded = co_await queue_.record(std::move(work), std::move(outcomes), std::move(dsn));
+  if (!recorded) base::log_error("outcome_not_recorded", {{"id", id}, {"detail", recorded.error().detail}});
+}
+
+namespace {
+
+Problem permanent(std::string status, std::string reason) {
+  Problem p;
+  p.status = std::move(status);
+  p.reason = std::move(reason);
+  p.permanent = true;
+  return p;
+}
+
+Problem temporary(std::string status, std::string reason) {
+  Problem p;
+  p.status = std::move(status);
+  p.reason = std::move(reason);
+  return p;
+}
+
+// The problem that says most of why no host would do: a policy's refusal above all, and
+// never a permanent one while another host may still take the message.
+void keep_worse(std::optional<Problem>& kept, Problem next) {
+  if (!kept) {
+    kept = std::move(next);
+    return;
+  }
+  const bool both_permanent = kept->permanent && next.permanent;
+  if (!kept->policy && next.policy) {
+    next.reason += "; before it: " + kept->reason;
+    kept = std::move(next);
+  } else {
+    kept->reason += "; then: " + next.reason;
+    if (kept->permanent && !both_permanent) {
+      kept->permanent = false;
+      kept->status = next.status;
+    }
+  }
+}
+
+std::optional<io::IpAddress> literal(const std::string& domain) {
+  if (!domain.starts_with('[') || !domain.ends_with(']')) return std::nullopt;
+  std::string inside = domain.substr(1, domain.size() - 2);
+  if (inside.size() > 5 && (inside.starts_with("IPv6:") || inside.starts_with("ipv6:"))) inside = inside.substr(5);
+  const auto address = io::IpAddress::parse(inside);
+  return address ? std::optional(*address) : std::nullopt;
+}
+
+}  // namespace
+
+io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work, std::unique_ptr<Session>& session) {
+  dns::MailHosts hosts;
+  if (literal(work.domain)) {
+    hosts.kind = dns::MailHosts::Kind::hosts;
+    hosts.hosts = {work.domain};
+  } else {
+    const auto domain = names::Domain::parse(work.domain);
+    if (!domain) co_return all(work, permanent("5.1.2", domain.error().detail), "");
+    const auto found = co_await routes_.hosts(*domain);
+    hosts = *found;
+  }
+  switch (hosts.kind) {
+    case dns::MailHosts::Kind::failure: co_return all(work, temporary("4.4.3", hosts.detail), "");
+    case dns::MailHosts::Kind::no_domain: co_return all(work, permanent("5.1.2", hosts.detail), "");
+    // RFC 7505 4.1
+    case dns::MailHosts::Kind::null_mx: co_return all(work, permanent("5.1.10", hosts.detail), "");
+    case dns::MailHosts::Kind::hosts: break;
+  }
+  // RFC 5321 5.1: a host of the list that is ourselves, and all behind it, would be a loop.
+  const auto self = std::find(hosts.hosts.begin(), hosts.hosts.end(), tools_.settings.hostname);
+  hosts.hosts.erase(self, hosts.hosts.end());
+  if (hosts.hosts.empty()) {
+    co_return all(work, permanent("5.4.6", "the MX of " + work.domain + " is this relay itself"), "");
+  }
+  std::optional<Problem> problem;
+  std::string last_host;
+  for (const std::string& host : hosts.hosts) {
+    last_host = host;
+    auto at = co_await target(work, hosts, host);
+    if (!at) {
+      keep_worse(problem, at.error());
+      continue;
+    }
+    Problem session_problem;
+    auto outcomes = co_await over_session(work, session, *at, session_problem);
+    if (!outcomes.empty()) co_return outcomes;
+    keep_worse(problem, std::move(session_problem));
+  }
+  co_return all(work, *problem, last_host);
+}
+
+// A host's addresses and the decision about it.
+io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, const dns::MailHosts& hosts,
+                                                       std::string host) {
+  Target out;
+  out.host = host;
+  if (const auto address = literal(host)) {
+    out.addresses = {*address};
+  } else {
+    const auto found = co_await routes_.addresses(host);
+    if (found->kind != dns::Addresses::Kind::found) {
+      // RFC 5321 5.1: a host without address is passed over; only if the domain itself has none is it final.
+      Problem p = found->kind == dns::Addresses::Kind::none && hosts.implicit ? permanent("5.1.2", found->detail)
+                                                                            : temporary("4.4.3", found->detail);
+      co_return std::unexpected(p);
+    }
+    out.addresses = found->addresses;
+  }
+  out.mx_secure = hosts.security == dns::Security::secure;
+  policy::Facts facts;
+  facts.domain = work.domain;
+  facts.host = binding_name(host);
+  facts.host_name = host;
+  facts.mx_secure = out.mx_secure;
+  facts.now = tools_.clock.now();
+  auto host_pins = pins_.find(pins::Scope::host, facts.host);
+  auto domain_pins = pins_.find(pins::Scope::domain, work.domain);
+  auto stsec = pins_.find_stsec(facts.host);
+  for (const auto* error : {host_pins ? nullptr : &host_pins.error(), domain_pins ? nullptr : &domain_pins.error(),
+                            stsec ? nullptr : &stsec.error()}) {
+    // What cannot be read may forbid this host: never taken for "nothing noted".
+    if (error) co_return std::unexpected(temporary("4.3.0", error->detail));
+  }
+  facts.host_pins = std::move(*host_pins);
+  facts.domain_pins = std::move(*domain_pins);
+  facts.stsec = std::move(*stsec);
+  out.decision = policy::decide(facts);
+  co_return out;
+}
+
+io::Task<Attempt<bool>> Deliverer::connect(const Target& target, std::unique_ptr<Session>& session) {
+  std::optional<Problem> problem;
+  for (const io::IpAddress& address : target.addresses) {
+    auto fresh = std::make_unique<Session>(tools_, target.decision, target.host, address);
+    auto opened = co_await fresh->open();
+    if (opened) {
+      session = std::move(fresh);
+      co_await learn_host(tools_, pins_, *session, binding_name(target.host));
+      co_return true;
+    }
+    keep_worse(problem, opened.error());
+  }
+  co_return std::unexpected(*problem);
+}
+
+// Empty: the host could not be used, and `problem` says why.
+io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work, std::unique_ptr<Session>& session,
+                                                       const Target& target, Problem& problem) {
+  for (int round = 0; round < 2; ++round) {
+    // Reuse under the same host and the same decision only.
+    const bool reused = session && session->reusable() && session->host_name() == target.host &&
+                        session->decision().key() == target.decision.key();
+    if (!reused) {
+      if (session) {
+        std::unique_ptr<Session> old = std::move(session);
+        co_await old->quit();
+      }
+      auto opened = co_await connect(target, session);
+      if (!opened) {
+        problem = opened.error();
+        co_return std::vector<Outcome>{};
+      }
+    }
+    auto replies = co_await session->send(queue_, work);
+    if (replies) {
+      std::vector<Outcome> out;
+      bool accepted = false;
+      for (std::size_t i = 0; i < replies->size(); ++i) {
+        const smtp::Reply& r = (*replies)[i];
+        Outcome o;
+        o.recipient = work.recipients[i];
+        o.kind = r.positive() ? Outcome::Kind::delivered : r.permanent() ? Outcome::Kind::failed : Outcome::Kind::deferred;
+        o.host = target.host;
+        o.status = r.enhanced();
+        if (o.status.empty()) o.status = r.positive() ? "2.0.0" : r.permanent() ? "5.0.0" : "4.0.0";
+        o.reply = r.text();
+        o.reason = r.positive() ? "accepted" : target.host + " refuses the recipient or the message";
+        accepted = accepted || r.positive();
+        out.push_back(std::move(o));
+      }
+      if (accepted) co_await learn_domain(tools_, pins_, *session, work.domain, target.mx_secure);
+      co_return out;
+    }
+    problem = replies.error();
+    session.reset();
+    // A kept session may have been closed by the server meanwhile: once more with a new one.
+    if (!reused) break;
+  }
+  co_return std::vector<Outcome>{};
+}
+
+void Deliverer::log_outcomes(const queue::Work& work, const std::vector<Outcome>& outcomes,
+                             const Session* session) const {
+  for (const Outcome& o : outcomes) {
+    const std::string_view event = o.kind == Outcome::Kind::delivered  ? "delivered"
+                                   : o.kind == Outcome::Kind::deferred ? "deferred"
+                                                                       : "failed";
+    const base::Level level = o.kind == Outcome::Kind::delivered ? base::Level::info : base::Level::warning;
+    const bool connected = session && session->host_name() == o.host;
+    base::log(level, event,
+              {{"id", work.message->id.str()},
+               {"to", work.message->recipients[o.recipient].address},
+               {"domain", work.domain},
+               {"host", o.host},
+               {"address", connected ? session->address().str() : "-"},
+               {"tls", connected && session->in_tls() ? session->handshake().version + "/" + session->handshake().cipher
+                                                      : "none"},
+               {"verified_by", connected ? session->verified_by() : "-"},
+               {"policy", connected ? session->decision().tls_required ? "enforced" : "none" : "-"},
+               {"status", o.status},
+               {"reason", o.reason},
+               {"reply", o.reply}});
+  }
+}
+
+}  // namespace pinnace::delivery

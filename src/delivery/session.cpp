@@ -1,0 +1,229 @@
+#include "delivery/session.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "smtp/dot.hpp"
+
+namespace pinnace::delivery {
+
+using Kind = smtp::Client::Kind;
+
+Session::Session(Tools& tools, policy::Decision decision, std::string host_name, io::IpAddress address)
+    : tools_(tools), decision_(std::move(decision)), host_name_(std::move(host_name)), address_(address) {}
+
+Problem Session::lost(const base::Error& error) const {
+  Problem p;
+  p.status = error.code == "io.connect" || error.code == "io.timeout" ? "4.4.1" : "4.4.2";
+  p.reason = fmt::format("{}: {}", host_name_, error.detail);
+  return p;
+}
+
+// The machine's failure in the words of policy: TLS that is missing where it is a must is one.
+Problem Session::failed() const {
+  using Why = smtp::Client::Failure::Why;
+  const smtp::Client::Failure& f = client_->failure();
+  Problem p;
+  p.status = "4.4.2";
+  p.reason = fmt::format("{} ({}): {}", host_name_, address_.str(), f.detail);
+  if (f.reply) {
+    p.reply = f.reply->text();
+    // Before the TLS that is a must anybody may have said it: it may hold the mail up, never bounce it.
+    p.permanent = f.reply->permanent() && (client_->in_tls() || !decision_.tls_required);
+    const std::string code = f.reply->enhanced();
+    const bool fits = !code.empty() && p.permanent == f.reply->permanent();
+    p.status = fits ? code : p.permanent ? "5.3.0" : "4.3.0";
+  }
+  const bool no_tls = f.why == Why::no_starttls || f.why == Why::starttls_refused || f.why == Why::injected;
+  const bool no_ehlo = f.why == Why::refused && decision_.tls_required && !client_->in_tls() && f.reply &&
+                       f.detail.find("EHLO") != std::string::npos;
+  if (no_tls || no_ehlo) {
+    const policy::Verdict v = policy::judge_without_tls(decision_, f.detail, address_.str());
+    p.policy = true;
+    p.permanent = false;
+    p.status = "4.7.5";
+    p.failure = "starttls-not-supported";
+    if (!v.usable) p.reason = v.sentence;
+  }
+  return p;
+}
+
+io::Task<Attempt<bool>> Session::open() {
+  using Tls = smtp::Client::Tls;
+  auto opened = co_await try_open(decision_.tls_required ? Tls::required : Tls::opportunistic);
+  // Opportunistic TLS (RFC 7435): where nothing demands it, TLS that fails is no worse than none.
+  if (!opened && tls_failed_ && !decision_.tls_required) {
+    base::log_warning("tls_failed_sending_without", {{"host", host_name_},
+                                                     {"address", address_.str()},
+                                                     {"reason", opened.error().reason}});
+    opened = co_await try_open(Tls::none);
+  }
+  co_return opened;
+}
+
+io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
+  tls_failed_ = false;
+  io::Endpoint to;
+  to.address = address_;
+  to.port = tools_.settings.port;
+  auto source = tools_.settings.source_address;
+  if (source && source->is_v4() != address_.is_v4()) source.reset();
+  auto connected = co_await io::connect(tools_.loop, to, tools_.settings.connect_timeout, source);
+  if (!connected) co_return std::unexpected(lost(connected.error()));
+  stream_ = std::make_unique<io::Stream>(std::move(*connected));
+  stream_->set_idle_timeout(tools_.settings.greeting_timeout);
+  client_ = std::make_unique<smtp::Client>(tools_.settings.hostname, tls);
+  auto end = co_await run();
+  if (!end) co_return std::unexpected(end.error());
+  stream_->set_idle_timeout(tools_.settings.command_timeout);
+  co_return true;
+}
+
+io::Task<Attempt<Kind>> Session::run() {
+  char buffer[4096];
+  for (;;) {
+    const smtp::Client::Action action = client_->next();
+    switch (action.kind) {
+      case Kind::send: {
+        auto sent = co_await stream_->write_all(action.bytes);
+        if (!sent) co_return std::unexpected(lost(sent.error()));
+        break;
+      }
+      case Kind::read: {
+        auto n = co_await stream_->read_some(buffer, sizeof buffer);
+        if (!n) co_return std::unexpected(lost(n.error()));
+        if (*n == 0) {
+          client_->peer_closed();
+        } else {
+          client_->receive({buffer, *n});
+        }
+        break;
+      }
+      case Kind::start_tls: {
+        auto done = co_await take_tls();
+        if (!done) co_return std::unexpected(done.error());
+        break;
+      }
+      case Kind::failed: co_return std::unexpected(failed());
+      default: co_return action.kind;
+    }
+  }
+}
+
+io::Task<Attempt<bool>> Session::take_tls() {
+  auto shaken = co_await tls::start_client(*stream_, tools_.tls, host_name_);
+  if (!shaken) {
+    tls_failed_ = true;
+    Problem p = lost(shaken.error());
+    if (decision_.tls_required) {
+      p.policy = true;
+      p.status = "4.7.5";
+      p.failure = "validation-failure";
+      p.reason = policy::judge_without_tls(decision_, shaken.error().detail, address_.str()).sentence;
+    }
+    co_return std::unexpected(p);
+  }
+  handshake_ = std::move(*shaken);
+  auto verified = verify();
+  if (!verified) co_return std::unexpected(verified.error());
+  client_->tls_established();
+  co_return true;
+}
+
+// Every requirement against the chain, before the second EHLO.
+Attempt<bool> Session::verify() {
+  const base::Time now = tools_.clock.now();
+  webpki_valid_ = tls::webpki_problem(handshake_.chain, host_name_, tools_.roots, now).empty();
+  verified_by_ = webpki_valid_ ? "webpki" : "nothing";
+  findings_.clear();
+  for (const policy::Requirement& r : decision_.requirements) {
+    const tls::PinMatch m = tls::match_pins(handshake_.chain, r.pins, r.names, &tools_.roots, now);
+    findings_.push_back({r.pins.empty() || m.ok, m.reason});
+    if (m.ok) verified_by_ = std::string(policy::to_string(r.source)) + (m.by_ca ? " (ca)" : " (leaf)");
+  }
+  const auto keys = handshake_.chain.pins();
+  const policy::Presented presented{handshake_.chain.subject(), handshake_.chain.issuer(),
+                                    keys.empty() ? "none" : keys.front().str(), webpki_valid_, address_.str()};
+  const policy::Verdict verdict = policy::judge(decision_, findings_, presented);
+  for (const std::string& report : verdict.reports) {
+    base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", report}});
+  }
+  if (verdict.usable) return true;
+  Problem p;
+  p.status = verdict.status;
+  p.reason = verdict.sentence;
+  p.failure = verdict.failure;
+  p.policy = true;
+  return std::unexpected(p);
+}
+
+io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& queue, const queue::Work& work) {
+  const queue::Message& m = *work.message;
+  smtp::OutgoingEnvelope envelope;
+  envelope.reverse_path = m.reverse_path;
+  for (const std::size_t i : work.recipients) envelope.recipients.push_back(m.recipients[i].address);
+  envelope.size = m.size;
+  envelope.body_8bit = m.body_8bit;
+  envelope.smtputf8 = m.smtputf8;
+  client_->begin(std::move(envelope));
+  for (;;) {
+    auto at = co_await run();
+    if (!at) co_return std::unexpected(at.error());
+    if (*at == Kind::done) break;
+    if (*at != Kind::send_body) continue;
+    auto sent = co_await send_body(queue, m);
+    if (!sent) co_return std::unexpected(sent.error());
+    stream_->set_idle_timeout(tools_.settings.data_end_timeout);
+    client_->body_sent();
+  }
+  stream_->set_idle_timeout(tools_.settings.command_timeout);
+  ++messages_;
+  std::vector<smtp::Reply> results = client_->results();
+  co_return results;
+}
+
+io::Task<Attempt<bool>> Session::send_body(const queue::Queue& queue, const queue::Message& message) {
+  smtp::DotWriter dots;
+  std::string wire;
+  bool good = true;
+  for (std::uint32_t n = 0; good && n < message.chunks; ++n) {
+    auto chunk = queue.body_chunk(message, n);
+    if (!chunk) {
+      Problem p;
+      p.status = "4.3.0";
+      p.reason = chunk.error().detail;
+      co_return std::unexpected(p);
+    }
+    wire.reserve(chunk->size() + 512);
+    good = dots.write(*chunk, wire);
+    if (n + 1 == message.chunks) break;
+    auto sent = co_await stream_->write_all(wire);
+    if (!sent) co_return std::unexpected(lost(sent.error()));
+    wire.clear();
+  }
+  good = good && dots.finish(wire);
+  if (!good) {
+    // Cannot come from our own intake; never send what another server may read as two messages.
+    Problem p;
+    p.status = "5.6.0";
+    p.permanent = true;
+    p.reason = "the message has a bare CR or LF and cannot be sent";
+    co_return std::unexpected(p);
+  }
+  auto sent = co_await stream_->write_all(wire);
+  if (!sent) co_return std::unexpected(lost(sent.error()));
+  co_return true;
+}
+
+io::Task<void> Session::quit() {
+  if (!client_ || !stream_) co_return;
+  stream_->set_idle_timeout(std::chrono::seconds(5));
+  if (client_->reusable()) {
+    client_->quit();
+    const auto end = co_await run();
+    (void)end;
+  }
+  stream_->close();
+}
+
+}  // namespace pinnace::delivery

@@ -1,0 +1,91 @@
+// One SMTP session with one address of an MX host: connected, under TLS as the decision
+// demands, verified before a word of mail is said.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "delivery/settings.hpp"
+#include "io/stream.hpp"
+#include "policy/decide.hpp"
+#include "queue/queue.hpp"
+#include "smtp/client.hpp"
+#include "tls/session.hpp"
+#include "tls/verify.hpp"
+
+namespace pinnace::delivery {
+
+// Why a host could not be used now.
+struct Problem {
+  std::string status = "4.4.1";  // enhanced code
+  std::string reason;            // for people
+  std::string failure;           // RFC 8460 result type, where it is one
+  std::string reply;             // the server's own words
+  bool policy = false;           // a policy forbade it
+  bool permanent = false;        // the server refused for good
+};
+
+template <class T>
+using Attempt = std::expected<T, Problem>;
+
+// What sessions need that outlives them.
+struct Tools {
+  io::Loop& loop;
+  const base::Clock& clock;
+  const Settings& settings;
+  tls::ClientContext tls;
+  tls::TrustStore roots;
+};
+
+class Session {
+ public:
+  Session(Tools& tools, policy::Decision decision, std::string host_name, io::IpAddress address);
+
+  // Connects, says EHLO, takes TLS and verifies what the decision requires. Where TLS is not required
+  // and fails, tries once more without.
+  io::Task<Attempt<bool>> open();
+  // One message. A reply for each recipient; or a problem of the whole session, after which it is
+  // of no more use.
+  io::Task<Attempt<std::vector<smtp::Reply>>> send(const queue::Queue& queue, const queue::Work& work);
+  io::Task<void> quit();
+
+  bool reusable() const { return client_ && client_->reusable() && messages_ < tools_.settings.messages_per_connection; }
+  const policy::Decision& decision() const { return decision_; }
+  const smtp::Capabilities& capabilities() const { return client_->capabilities(); }
+  const smtp::Capabilities& plain_capabilities() const { return client_->plain_capabilities(); }
+  const tls::Handshake& handshake() const { return handshake_; }
+  bool in_tls() const { return client_ && client_->in_tls(); }
+  bool webpki_valid() const { return webpki_valid_; }
+  const std::string& host_name() const { return host_name_; }
+  const io::IpAddress& address() const { return address_; }
+  const std::string& verified_by() const { return verified_by_; }  // for the log
+  const std::vector<policy::Finding>& findings() const { return findings_; }
+  std::size_t messages() const { return messages_; }
+  std::set<std::string>& domains_learned() { return domains_learned_; }
+
+ private:
+  io::Task<Attempt<bool>> try_open(smtp::Client::Tls tls);
+  io::Task<Attempt<smtp::Client::Kind>> run();  // until ready, done or send_body
+  io::Task<Attempt<bool>> take_tls();
+  Attempt<bool> verify();
+  Problem lost(const base::Error& error) const;
+  Problem failed() const;
+  io::Task<Attempt<bool>> send_body(const queue::Queue& queue, const queue::Message& message);
+
+  Tools& tools_;
+  policy::Decision decision_;
+  std::string host_name_;
+  io::IpAddress address_;
+  std::unique_ptr<io::Stream> stream_;
+  std::unique_ptr<smtp::Client> client_;
+  tls::Handshake handshake_;
+  std::vector<policy::Finding> findings_;
+  bool webpki_valid_ = false;
+  bool tls_failed_ = false;
+  std::string verified_by_ = "nothing";
+  std::size_t messages_ = 0;
+  std::set<std::string> domains_learned_;
+};
+
+}  // namespace pinnace::delivery

@@ -1,0 +1,27 @@
+// What an operator may set of delivery.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "io/address.hpp"
+#include "pins/noting.hpp"
+
+namespace pinnace::delivery {
+
+struct Settings {
+  std::string hostname;  // in EHLO, and as reporting MTA
+  std::uint16_t port = 25;
+  std::optional<io::IpAddress> source_address;
+  base::Milliseconds connect_timeout = std::chrono::seconds(30);
+  // RFC 5321 4.5.3.2: five minutes for a greeting and most replies.
+  base::Milliseconds greeting_timeout = std::chrono::minutes(5);
+  base::Milliseconds command_timeout = std::chrono::minutes(5);
+  base::Milliseconds data_end_timeout = std::chrono::minutes(10);  // 4.5.3.2.6
+  std::size_t concurrency = 20;           // connections to one destination
+  std::size_t max_connections = 500;      // in all
+  std::size_t messages_per_connection = 1000;
+  pins::NotingSettings noting;
+};
+
+}  // namespace pinnace::delivery

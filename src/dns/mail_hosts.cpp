@@ -1,0 +1,92 @@
+#include "dns/mail_hosts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pinnace::dns {
+
+MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
+                          const std::function<std::size_t(std::size_t)>& random) {
+  MailHosts out;
+  out.security = answer.security;
+  out.ttl = answer.ttl;
+  switch (answer.kind) {
+    case Answer::Kind::failure: out.detail = answer.detail; return out;
+    case Answer::Kind::no_domain:
+      out.kind = MailHosts::Kind::no_domain;
+      out.detail = fmt::format("the domain {} does not exist", domain.str());
+      return out;
+    case Answer::Kind::no_data:
+      // RFC 5321 5.1: without MX the domain is its own mail host; with MX it never is.
+      out.kind = MailHosts::Kind::hosts;
+      out.implicit = true;
+      out.hosts = {answer.canonical.empty() ? domain.str() : answer.canonical};
+      return out;
+    case Answer::Kind::records: break;
+  }
+  std::vector<Mx> found;
+  for (const std::string& rdata : answer.rdata) {
+    if (auto mx = parse_mx(rdata)) found.push_back(std::move(*mx));
+  }
+  // RFC 7505 3: one MX of the root alone; beside others it means nothing.
+  if (found.size() == 1 && found[0].host.empty()) {
+    out.kind = MailHosts::Kind::null_mx;
+    out.detail = fmt::format("the domain {} takes no mail (null MX)", domain.str());
+    return out;
+  }
+  std::erase_if(found, [](const Mx& mx) { return mx.host.empty(); });
+  if (found.empty()) {
+    out.detail = fmt::format("no MX record of {} names a host", domain.str());
+    return out;
+  }
+  for (std::size_t i = found.size(); i > 1; --i) std::swap(found[i - 1], found[random(i)]);
+  std::stable_sort(found.begin(), found.end(), [](const Mx& a, const Mx& b) { return a.preference < b.preference; });
+  for (const Mx& mx : found) {
+    if (std::find(out.hosts.begin(), out.hosts.end(), mx.host) == out.hosts.end()) out.hosts.push_back(mx.host);
+  }
+  if (out.hosts.size() > MailHosts::kMostHosts) out.hosts.resize(MailHosts::kMostHosts);
+  out.kind = MailHosts::Kind::hosts;
+  return out;
+}
+
+io::Task<MailHosts> find_mail_hosts(Resolver& resolver, names::Domain domain,
+                                    std::function<std::size_t(std::size_t)> random) {
+  const Answer answer = co_await resolver.query(domain.str(), Type::mx);
+  co_return mail_hosts_from(answer, domain, random);
+}
+
+Addresses addresses_from(const Answer& v4, const Answer& v6, const std::string& host) {
+  Addresses out;
+  const auto add = [&](const Answer& answer, auto parse) {
+    if (answer.kind != Answer::Kind::records) return;
+    for (const std::string& rdata : answer.rdata) {
+      if (const auto address = parse(rdata)) out.addresses.push_back(*address);
+    }
+    if (!answer.canonical.empty()) out.canonical = answer.canonical;
+    out.ttl = out.ttl == base::Seconds{} ? answer.ttl : std::min(out.ttl, answer.ttl);
+  };
+  add(v6, parse_aaaa);
+  add(v4, parse_a);
+  const bool secure = v4.security == Security::secure && v6.security == Security::secure;
+  out.security = secure ? Security::secure : Security::insecure;
+  // A bogus answer is never "no record": with it the host is unusable, unless the other family stands.
+  if (!out.addresses.empty()) {
+    out.kind = Addresses::Kind::found;
+  } else if (v4.kind == Answer::Kind::failure || v6.kind == Answer::Kind::failure) {
+    out.detail = v4.kind == Answer::Kind::failure ? v4.detail : v6.detail;
+    if (v4.security == Security::bogus || v6.security == Security::bogus) out.security = Security::bogus;
+  } else {
+    out.kind = Addresses::Kind::none;
+    out.detail = fmt::format("the host {} has no address", host);
+  }
+  return out;
+}
+
+io::Task<Addresses> find_addresses(Resolver& resolver, std::string host) {
+  const Answer v4 = co_await resolver.query(host, Type::a);
+  const Answer v6 = co_await resolver.query(host, Type::aaaa);
+  co_return addresses_from(v4, v6, host);
+}
+
+}  // namespace pinnace::dns

@@ -1,0 +1,234 @@
+#include "relay/relay.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.hpp"
+#include "mime/header.hpp"
+#include "mime/received.hpp"
+
+namespace pinnace::relay {
+
+using Kind = smtp::Server::Kind;
+using smtp::Reply;
+
+struct Relay::Session {
+  Session(io::Stream s, smtp::ServerOptions options) : stream(std::move(s)), server(std::move(options)) {}
+  io::Stream stream;
+  smtp::Server server;
+  io::IpAddress client;
+  bool may_relay = false;
+  bool in_transaction = false;
+  tls::Handshake handshake;
+  queue::Envelope envelope;
+  std::optional<queue::Queue::Writer> writer;
+  std::optional<mime::HeaderScanner> scanner;
+  std::optional<base::Error> failed;  // of the body, answered at its end
+};
+
+Relay::Relay(io::Loop& loop, const base::Clock& clock, queue::Queue& queue, Settings settings,
+             std::optional<tls::ServerContext> tls)
+    : loop_(loop), clock_(clock), queue_(queue), settings_(std::move(settings)), tls_(std::move(tls)) {}
+
+base::Result<> Relay::start() {
+  for (const io::Endpoint& at : settings_.listen) {
+    auto listener = io::Listener::bind(loop_, at);
+    if (!listener) return std::unexpected(listener.error());
+    listeners_.push_back(std::make_unique<io::Listener>(std::move(*listener)));
+  }
+  for (const auto& listener : listeners_) loop_.spawn(accept(listener.get()));
+  return {};
+}
+
+void Relay::stop() {
+  stopping_ = true;
+  for (const auto& listener : listeners_) listener->close();
+  for (Session* s : sessions_) {
+    if (!s->in_transaction) s->stream.interrupt();
+  }
+}
+
+void Relay::log_session(const Session& session, std::string_view event, std::string_view detail) const {
+  base::log_info(event, {{"client", session.client.str()},
+                         {"helo", session.server.client_name()},
+                         {"detail", std::string(detail)}});
+}
+
+io::Task<void> Relay::accept(io::Listener* listener) {
+  for (;;) {
+    auto stream = co_await listener->accept();
+    if (!stream) {
+      if (stream.error().code == "io.interrupted") co_return;
+      // Out of descriptors, mostly: those there must end first.
+      base::log_error("accept_failed", {{"detail", stream.error().detail}});
+      io::Timer pause(loop_);
+      const bool waited = co_await pause.wait(std::chrono::milliseconds(200));
+      if (!waited) co_return;
+      continue;
+    }
+    const auto client = stream->peer_address();
+    if (!client) continue;  // gone already
+    std::size_t& of_client = per_client_[*client];
+    if (sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client) {
+      base::log_warning("session_refused", {{"client", client->str()}, {"why", "too many sessions"}});
+      const std::string busy = Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections").wire();
+      const auto said = co_await stream->write_all(busy);
+      (void)said;
+      if (of_client == 0) per_client_.erase(*client);
+      continue;
+    }
+    smtp::ServerOptions options;
+    options.hostname = settings_.hostname;
+    options.starttls = tls_.has_value();
+    options.max_message_size = settings_.max_message_size;
+    options.max_recipients = settings_.max_recipients;
+    options.max_errors = settings_.max_errors;
+    options.max_text_line = settings_.max_text_line;
+    auto session = std::make_shared<Session>(std::move(*stream), std::move(options));
+    session->client = *client;
+    session->may_relay = std::any_of(settings_.networks.begin(), settings_.networks.end(),
+                                     [&](const io::Network& n) { return n.contains(*client); });
+    session->stream.set_idle_timeout(settings_.command_timeout);
+    ++of_client;
+    loop_.spawn(serve(session));
+  }
+}
+
+io::Task<void> Relay::serve(std::shared_ptr<Session> session) {
+  Session& s = *session;
+  sessions_.insert(&s);
+  bool open = true;
+  while (open) {
+    if (stopping_ && !s.in_transaction) s.server.shut_down("is being restarted");
+    const smtp::Server::Action action = s.server.next();
+    open = co_await act(s, action);
+  }
+  s.writer.reset();
+  s.stream.close();
+  sessions_.erase(&s);
+  if (--per_client_[s.client] == 0) per_client_.erase(s.client);
+}
+
+io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
+  switch (action.kind) {
+    case Kind::send: {
+      const auto sent = co_await s.stream.write_all(action.bytes);
+      if (!sent) s.server.peer_closed();
+      break;
+    }
+    case Kind::read: {
+      char buffer[16 << 10];
+      const auto n = co_await s.stream.read_some(buffer, sizeof buffer);
+      if (n && *n > 0) {
+        s.server.receive({buffer, *n});
+      } else if (!n && (n.error().code == "io.timeout" || n.error().code == "io.interrupted")) {
+        if (s.in_transaction) s.in_transaction = false;
+        s.server.shut_down(n.error().code == "io.timeout" ? "waited too long" : "is being restarted");
+      } else {
+        s.server.peer_closed();
+      }
+      break;
+    }
+    case Kind::start_tls: {
+      auto shaken = co_await tls::start_server(s.stream, *tls_);
+      if (!shaken) {
+        log_session(s, "tls_failed", shaken.error().detail);
+        s.server.peer_closed();
+        break;
+      }
+      s.handshake = std::move(*shaken);
+      s.server.tls_established();
+      break;
+    }
+    case Kind::mail:
+      s.envelope = {};
+      s.envelope.reverse_path = action.path->path;
+      s.envelope.smtputf8 = s.server.smtputf8();
+      s.in_transaction = true;
+      s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
+      s.server.answer(Reply::make(250, "2.1.0 ok"));
+      break;
+    case Kind::rcpt: s.server.answer(answer_rcpt(s, *action.path)); break;
+    case Kind::data: co_await begin_body(s); break;
+    case Kind::body: co_await take_body(s, action.bytes); break;
+    case Kind::body_end: co_await end_body(s); break;
+    case Kind::reset:
+      s.writer.reset();
+      s.in_transaction = false;
+      s.stream.set_deadline(std::nullopt);
+      break;
+    case Kind::close: co_return false;
+  }
+  co_return true;
+}
+
+Reply Relay::answer_rcpt(Session& s, const smtp::PathArgument& path) {
+  if (!s.may_relay) {
+    log_session(s, "relaying_denied", path.path);
+    return Reply::make(554, fmt::format("5.7.1 {} may not relay here", s.client.str()));
+  }
+  s.envelope.recipients.push_back(path.path);
+  return Reply::make(250, "2.1.5 ok");
+}
+
+io::Task<void> Relay::begin_body(Session& s) {
+  s.envelope.client = fmt::format("{} [{}]", s.server.client_name(), s.client.str());
+  s.failed.reset();
+  s.scanner.emplace();
+  s.writer.emplace(queue_.begin(s.envelope));
+  mime::Trace trace;
+  trace.client_name = s.server.client_name();
+  trace.client_ip = s.client.str();
+  trace.by = settings_.hostname;
+  trace.extended = s.server.extended();
+  trace.tls = s.server.in_tls();
+  trace.tls_text = s.handshake.version + "/" + s.handshake.cipher;
+  trace.smtputf8 = s.server.smtputf8();
+  trace.id = s.writer->id().str();
+  if (s.envelope.recipients.size() == 1) trace.recipient = s.envelope.recipients[0];
+  trace.at = clock_.now();
+  const std::string field = mime::received_field(trace);
+  const auto written = co_await s.writer->append(field);
+  if (!written) s.failed = written.error();
+  s.server.answer(Reply::make(354, "end with <CRLF>.<CRLF>"));
+}
+
+io::Task<void> Relay::take_body(Session& s, std::string_view octets) {
+  if (s.failed) co_return;
+  s.scanner->feed(octets);
+  const auto written = co_await s.writer->append(octets);
+  if (!written) s.failed = written.error();
+}
+
+io::Task<void> Relay::end_body(Session& s) {
+  Reply reply;
+  std::string id = s.writer->id().str();
+  if (!s.failed && static_cast<std::size_t>(s.scanner->received()) > settings_.max_received) {
+    // RFC 5321 6.3
+    reply = Reply::make(554, fmt::format("5.4.6 a mail loop: more than {} Received fields", settings_.max_received));
+  } else {
+    if (!s.failed) {
+      const auto stored = co_await s.writer->commit(s.server.body_8bit() || s.scanner->eight_bit());
+      if (!stored) s.failed = stored.error();
+    }
+    reply = !s.failed                         ? Reply::make(250, "2.0.0 queued as " + id)
+            : s.failed->code == "store.full" ? Reply::make(452, "4.3.1 no room for mail now")
+                                             : Reply::make(451, "4.3.0 the message could not be stored");
+  }
+  base::log(reply.positive() ? base::Level::info : base::Level::warning, reply.positive() ? "accepted" : "refused",
+            {{"id", id},
+             {"from", s.envelope.reverse_path},
+             {"recipients", std::to_string(s.envelope.recipients.size())},
+             {"size", std::to_string(s.writer->size())},
+             {"client", s.client.str()},
+             {"reply", reply.text()},
+             {"detail", s.failed ? s.failed->detail : ""}});
+  s.writer.reset();
+  s.in_transaction = false;
+  s.stream.set_deadline(std::nullopt);
+  s.server.answer(reply);
+}
+
+}  // namespace pinnace::relay
