@@ -10,13 +10,19 @@ namespace {
 
 // RFC 4648 10
 TEST(Base64, VectorsAndStrictness) {
-  const std::pair<const char*, const char*> vectors[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-                                                         {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
   for (const auto& [bytes, text] : vectors) {
     EXPECT_EQ(base64_encode(bytes), text);
     EXPECT_EQ(base64_decode(text), bytes);
   }
-  for (const char* bad : {"Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zm9v\n", "Zm 9v", "Zg==Zg==", "Zm-_"}) {
+  for (const char* bad :
+       {"Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zm9v\n", "Zm 9v", "Zg==Zg==", "Zm-_"}) {
     EXPECT_EQ(base64_decode(bad), std::nullopt) << bad;
   }
 }
@@ -26,10 +32,17 @@ TEST(Time, ParseAndFormat) {
     const char* text;
     const char* printed;  // null: refused
   } cases[] = {
-      {"2026-11-23T18:27:51Z", "2026-11-23T18:27:51Z"}, {"2026-11-23T18:27:51+02:00", "2026-11-23T16:27:51Z"},
-      {"2026-11-23T18:27:51.5Z", "2026-11-23T18:27:51Z"}, {"1700000000", "2023-11-14T22:13:20Z"},
-      {"@1700000000", "2023-11-14T22:13:20Z"}, {"2026-02-29T00:00:00Z", nullptr}, {"2026-11-23", nullptr},
-      {"2026-11-23T18:27:51", nullptr}, {"", nullptr}, {"2026-13-01T00:00:00Z", nullptr}, {"99999999999999", nullptr},
+      {"2026-11-23T18:27:51Z", "2026-11-23T18:27:51Z"},
+      {"2026-11-23T18:27:51+02:00", "2026-11-23T16:27:51Z"},
+      {"2026-11-23T18:27:51.5Z", "2026-11-23T18:27:51Z"},
+      {"1700000000", "2023-11-14T22:13:20Z"},
+      {"@1700000000", "2023-11-14T22:13:20Z"},
+      {"2026-02-29T00:00:00Z", nullptr},
+      {"2026-11-23", nullptr},
+      {"2026-11-23T18:27:51", nullptr},
+      {"", nullptr},
+      {"2026-13-01T00:00:00Z", nullptr},
+      {"99999999999999", nullptr},
   };
   for (const auto& c : cases) {
     const auto t = parse_time(c.text);
@@ -42,9 +55,11 @@ TEST(Time, ParseAndFormat) {
 }
 
 TEST(Duration, ParseAndFormat) {
-  const std::pair<const char*, long long> good[] = {{"5d", 432000}, {"1h30m", 5400}, {"45s", 45}, {"60", 60}, {"0", 0}};
+  const std::pair<const char*, long long> good[] = {
+      {"5d", 432000}, {"1h30m", 5400}, {"45s", 45}, {"60", 60}, {"0", 0}};
   for (const auto& [text, seconds] : good) EXPECT_EQ(parse_duration(text)->count(), seconds) << text;
-  for (const char* bad : {"", "d", "5x", "-5d", "5 d", "99999999999d"}) EXPECT_FALSE(parse_duration(bad)) << bad;
+  for (const char* bad : {"", "d", "5x", "-5d", "5 d", "99999999999d"})
+    EXPECT_FALSE(parse_duration(bad)) << bad;
   EXPECT_EQ(format_duration(Seconds(93784)), "1d2h3m4s");
   EXPECT_EQ(format_duration(Seconds(0)), "0s");
 }

@@ -6,8 +6,9 @@
 namespace pinnace::delivery {
 
 std::optional<queue::OwnMessage> make_bounce(const Settings& settings, const queue::Queue& queue,
-                                             const queue::Message& message, const std::vector<queue::Outcome>& failed,
-                                             bool expired, base::Time now) {
+                                             const queue::Message& message,
+                                             const std::vector<queue::Outcome>& failed, bool expired,
+                                             base::Time now) {
   if (message.reverse_path.empty() || failed.empty()) return std::nullopt;
   mime::Dsn dsn;
   dsn.reporting_mta = settings.hostname;

@@ -54,7 +54,8 @@ std::string Deliverer::binding_name(const std::string& host) const {
   return tools_.settings.port == 25 ? host : fmt::format("{}:{}", host, tools_.settings.port);
 }
 
-std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& problem, const std::string& host) const {
+std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& problem,
+                                    const std::string& host) const {
   std::vector<Outcome> out;
   for (const std::size_t i : work.recipients) {
     Outcome o;
@@ -129,14 +130,16 @@ void keep_worse(std::optional<Problem>& kept, Problem next) {
 std::optional<io::IpAddress> literal(const std::string& domain) {
   if (!domain.starts_with('[') || !domain.ends_with(']')) return std::nullopt;
   std::string inside = domain.substr(1, domain.size() - 2);
-  if (inside.size() > 5 && (inside.starts_with("IPv6:") || inside.starts_with("ipv6:"))) inside = inside.substr(5);
+  if (inside.size() > 5 && (inside.starts_with("IPv6:") || inside.starts_with("ipv6:")))
+    inside = inside.substr(5);
   const auto address = io::IpAddress::parse(inside);
   return address ? std::optional(*address) : std::nullopt;
 }
 
 }  // namespace
 
-io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work, std::unique_ptr<Session>& session) {
+io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
+                                                  std::unique_ptr<Session>& session) {
   dns::MailHosts hosts;
   if (literal(work.domain)) {
     hosts.kind = dns::MailHosts::Kind::hosts;
@@ -148,11 +151,15 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work, std::
     hosts = *found;
   }
   switch (hosts.kind) {
-    case dns::MailHosts::Kind::failure: co_return all(work, temporary("4.4.3", hosts.detail), "");
-    case dns::MailHosts::Kind::no_domain: co_return all(work, permanent("5.1.2", hosts.detail), "");
+    case dns::MailHosts::Kind::failure:
+      co_return all(work, temporary("4.4.3", hosts.detail), "");
+    case dns::MailHosts::Kind::no_domain:
+      co_return all(work, permanent("5.1.2", hosts.detail), "");
     // RFC 7505 4.1
-    case dns::MailHosts::Kind::null_mx: co_return all(work, permanent("5.1.10", hosts.detail), "");
-    case dns::MailHosts::Kind::hosts: break;
+    case dns::MailHosts::Kind::null_mx:
+      co_return all(work, permanent("5.1.10", hosts.detail), "");
+    case dns::MailHosts::Kind::hosts:
+      break;
   }
   // RFC 5321 5.1: a host of the list that is ourselves, and all behind it, would be a loop.
   const auto self = std::find(hosts.hosts.begin(), hosts.hosts.end(), tools_.settings.hostname);
@@ -188,8 +195,9 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
     const auto found = co_await routes_.addresses(host);
     if (found->kind != dns::Addresses::Kind::found) {
       // RFC 5321 5.1: a host without address is passed over; only if the domain itself has none is it final.
-      Problem p = found->kind == dns::Addresses::Kind::none && hosts.implicit ? permanent("5.1.2", found->detail)
-                                                                            : temporary("4.4.3", found->detail);
+      Problem p = found->kind == dns::Addresses::Kind::none && hosts.implicit
+                      ? permanent("5.1.2", found->detail)
+                      : temporary("4.4.3", found->detail);
       co_return std::unexpected(p);
     }
     out.addresses = found->addresses;
@@ -204,8 +212,8 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
   auto host_pins = pins_.find(pins::Scope::host, facts.host);
   auto domain_pins = pins_.find(pins::Scope::domain, work.domain);
   auto stsec = pins_.find_stsec(facts.host);
-  for (const auto* error : {host_pins ? nullptr : &host_pins.error(), domain_pins ? nullptr : &domain_pins.error(),
-                            stsec ? nullptr : &stsec.error()}) {
+  for (const auto* error : {host_pins ? nullptr : &host_pins.error(),
+                            domain_pins ? nullptr : &domain_pins.error(), stsec ? nullptr : &stsec.error()}) {
     // What cannot be read may forbid this host: never taken for "nothing noted".
     if (error) co_return std::unexpected(temporary("4.3.0", error->detail));
   }
@@ -232,7 +240,8 @@ io::Task<Attempt<bool>> Deliverer::connect(const Target& target, std::unique_ptr
 }
 
 // Empty: the host could not be used, and `problem` says why.
-io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work, std::unique_ptr<Session>& session,
+io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
+                                                       std::unique_ptr<Session>& session,
                                                        const Target& target, Problem& problem) {
   for (int round = 0; round < 2; ++round) {
     // Reuse under the same host and the same decision only.
@@ -257,7 +266,9 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work, 
         const smtp::Reply& r = (*replies)[i];
         Outcome o;
         o.recipient = work.recipients[i];
-        o.kind = r.positive() ? Outcome::Kind::delivered : r.permanent() ? Outcome::Kind::failed : Outcome::Kind::deferred;
+        o.kind = r.positive()    ? Outcome::Kind::delivered
+                 : r.permanent() ? Outcome::Kind::failed
+                                 : Outcome::Kind::deferred;
         o.host = target.host;
         o.status = r.enhanced();
         if (o.status.empty()) o.status = r.positive() ? "2.0.0" : r.permanent() ? "5.0.0" : "4.0.0";
@@ -291,8 +302,9 @@ void Deliverer::log_outcomes(const queue::Work& work, const std::vector<Outcome>
                {"domain", work.domain},
                {"host", o.host},
                {"address", connected ? session->address().str() : "-"},
-               {"tls", connected && session->in_tls() ? session->handshake().version + "/" + session->handshake().cipher
-                                                      : "none"},
+               {"tls", connected && session->in_tls()
+                           ? session->handshake().version + "/" + session->handshake().cipher
+                           : "none"},
                {"verified_by", connected ? session->verified_by() : "-"},
                {"policy", connected ? session->decision().tls_required ? "enforced" : "none" : "-"},
                {"status", o.status},

@@ -41,12 +41,15 @@ class Deliverer {
   io::Task<void> work(std::string domain);
   io::Task<void> deliver(queue::Work work, std::unique_ptr<Session>& session);
   io::Task<std::vector<queue::Outcome>> attempt(const queue::Work& work, std::unique_ptr<Session>& session);
-  io::Task<std::vector<queue::Outcome>> over_session(const queue::Work& work, std::unique_ptr<Session>& session,
-                                                     const Target& target, Problem& problem);
+  io::Task<std::vector<queue::Outcome>> over_session(const queue::Work& work,
+                                                     std::unique_ptr<Session>& session, const Target& target,
+                                                     Problem& problem);
   io::Task<Attempt<Target>> target(const queue::Work& work, const dns::MailHosts& hosts, std::string host);
   io::Task<Attempt<bool>> connect(const Target& target, std::unique_ptr<Session>& session);
-  std::vector<queue::Outcome> all(const queue::Work& work, const Problem& problem, const std::string& host) const;
-  void log_outcomes(const queue::Work& work, const std::vector<queue::Outcome>& outcomes, const Session* session) const;
+  std::vector<queue::Outcome> all(const queue::Work& work, const Problem& problem,
+                                  const std::string& host) const;
+  void log_outcomes(const queue::Work& work, const std::vector<queue::Outcome>& outcomes,
+                    const Session* session) const;
   std::string binding_name(const std::string& host) const;
 
   Tools tools_;

@@ -9,9 +9,9 @@ namespace {
 
 void report(const pins::Noted& noted, const Session& session) {
   for (const pins::Event& e : noted.events) {
-    base::log_info(pins::to_string(e.kind), {{"host", session.host_name()},
-                                             {"address", session.address().str()},
-                                             {"event", e.sentence}});
+    base::log_info(
+        pins::to_string(e.kind),
+        {{"host", session.host_name()}, {"address", session.address().str()}, {"event", e.sentence}});
   }
 }
 
@@ -30,13 +30,15 @@ Heard hear(const Session& session) {
   out.invalid = !parsed.advert;
   out.advert = std::move(parsed.advert);
   for (const std::string& problem : parsed.problems) {
-    base::log_warning(out.invalid ? "pins_advert_invalid" : "pins_advert_problem",
-                      {{"host", session.host_name()}, {"address", session.address().str()}, {"problem", problem}});
+    base::log_warning(
+        out.invalid ? "pins_advert_invalid" : "pins_advert_problem",
+        {{"host", session.host_name()}, {"address", session.address().str()}, {"problem", problem}});
   }
   return out;
 }
 
-pins::Session facts(Tools& tools, const Session& session, const Heard& heard, std::span<const std::string> names) {
+pins::Session facts(Tools& tools, const Session& session, const Heard& heard,
+                    std::span<const std::string> names) {
   pins::Session s;
   s.tls_complete = session.in_tls();
   s.clean_start = session.in_tls();  // smtp::Client ends a session whose buffer was not empty
@@ -61,7 +63,8 @@ bool matches(Tools& tools, const Session& session, const std::optional<pins::Pin
   return tls::match_pins(session.handshake().chain, existing->live_pins(now), names, &tools.roots, now).ok;
 }
 
-io::Task<void> apply(discovery::PinStore& store, const Session& session, pins::Binding binding, pins::Noted noted) {
+io::Task<void> apply(discovery::PinStore& store, const Session& session, pins::Binding binding,
+                     pins::Noted noted) {
   report(noted, session);
   base::Result<> done;
   if (noted.change == pins::Noted::Change::store) {
@@ -106,9 +109,9 @@ io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& ses
   for (const char* keyword : {"PKP", "STSEC"}) {
     if (session.plain_capabilities().has(keyword)) {
       // Nothing of it is used: it is how a forged reply would plant pins.
-      base::log_warning("advert_before_tls", {{"host", session.host_name()},
-                                              {"address", session.address().str()},
-                                              {"keyword", keyword}});
+      base::log_warning(
+          "advert_before_tls",
+          {{"host", session.host_name()}, {"address", session.address().str()}, {"keyword", keyword}});
     }
   }
   const Heard heard = hear(session);
@@ -123,7 +126,8 @@ io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& ses
     s.existing_matches = matches(tools, session, *existing, names);
     s.authenticated = session.webpki_valid();
     const pins::Binding binding{pins::Scope::host, host_key};
-    pins::Noted noted = pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());
+    pins::Noted noted =
+        pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());
     co_await apply(store, session, binding, std::move(noted));
   }
   co_await learn_stsec(tools, store, session, host_key);
@@ -147,7 +151,8 @@ io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& s
       tls::webpki_problem(session.handshake().chain, domain, tools.roots, tools.clock.now()).empty();
   s.authenticated = names_domain || (session.webpki_valid() && mx_secure);
   const pins::Binding binding{pins::Scope::domain, domain};
-  pins::Noted noted = pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());
+  pins::Noted noted =
+      pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());
   co_await apply(store, session, binding, std::move(noted));
 }
 

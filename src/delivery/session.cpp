@@ -53,9 +53,8 @@ io::Task<Attempt<bool>> Session::open() {
   auto opened = co_await try_open(decision_.tls_required ? Tls::required : Tls::opportunistic);
   // Opportunistic TLS (RFC 7435): where nothing demands it, TLS that fails is no worse than none.
   if (!opened && tls_failed_ && !decision_.tls_required) {
-    base::log_warning("tls_failed_sending_without", {{"host", host_name_},
-                                                     {"address", address_.str()},
-                                                     {"reason", opened.error().reason}});
+    base::log_warning("tls_failed_sending_without",
+                      {{"host", host_name_}, {"address", address_.str()}, {"reason", opened.error().reason}});
     opened = co_await try_open(Tls::none);
   }
   co_return opened;
@@ -104,8 +103,10 @@ io::Task<Attempt<Kind>> Session::run() {
         if (!done) co_return std::unexpected(done.error());
         break;
       }
-      case Kind::failed: co_return std::unexpected(failed());
-      default: co_return action.kind;
+      case Kind::failed:
+        co_return std::unexpected(failed());
+      default:
+        co_return action.kind;
     }
   }
 }
@@ -143,7 +144,8 @@ Attempt<bool> Session::verify() {
   }
   const auto keys = handshake_.chain.pins();
   const policy::Presented presented{handshake_.chain.subject(), handshake_.chain.issuer(),
-                                    keys.empty() ? "none" : keys.front().str(), webpki_valid_, address_.str()};
+                                    keys.empty() ? "none" : keys.front().str(), webpki_valid_,
+                                    address_.str()};
   const policy::Verdict verdict = policy::judge(decision_, findings_, presented);
   for (const std::string& report : verdict.reports) {
     base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", report}});
@@ -157,7 +159,8 @@ Attempt<bool> Session::verify() {
   return std::unexpected(p);
 }
 
-io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& queue, const queue::Work& work) {
+io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& queue,
+                                                          const queue::Work& work) {
   const queue::Message& m = *work.message;
   smtp::OutgoingEnvelope envelope;
   envelope.reverse_path = m.reverse_path;

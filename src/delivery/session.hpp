@@ -50,7 +50,9 @@ class Session {
   io::Task<Attempt<std::vector<smtp::Reply>>> send(const queue::Queue& queue, const queue::Work& work);
   io::Task<void> quit();
 
-  bool reusable() const { return client_ && client_->reusable() && messages_ < tools_.settings.messages_per_connection; }
+  bool reusable() const {
+    return client_ && client_->reusable() && messages_ < tools_.settings.messages_per_connection;
+  }
   const policy::Decision& decision() const { return decision_; }
   const smtp::Capabilities& capabilities() const { return client_->capabilities(); }
   const smtp::Capabilities& plain_capabilities() const { return client_->plain_capabilities(); }

@@ -31,7 +31,8 @@ base::Result<std::optional<pins::StsecRecord>> PinStore::find_stsec(const std::s
   return std::optional<pins::StsecRecord>(std::move(*found));
 }
 
-base::Result<> PinStore::scan(const std::string& prefix, const std::function<bool(std::string_view)>& fn) const {
+base::Result<> PinStore::scan(const std::string& prefix,
+                              const std::function<bool(std::string_view)>& fn) const {
   return db_.scan(Table::pins, prefix, [&](std::string_view, std::string_view record) { return fn(record); });
 }
 
@@ -82,7 +83,9 @@ io::Task<base::Result<>> PinStore::write(std::string key, std::optional<std::str
 }
 
 io::Task<base::Result<>> PinStore::save(pins::PinSet set) { return write(set.key(), set.encode()); }
-io::Task<base::Result<>> PinStore::save(pins::StsecRecord record) { return write(record.key(), record.encode()); }
+io::Task<base::Result<>> PinStore::save(pins::StsecRecord record) {
+  return write(record.key(), record.encode());
+}
 io::Task<base::Result<>> PinStore::erase(std::string key) { return write(std::move(key), std::nullopt); }
 
 }  // namespace pinnace::discovery

@@ -26,7 +26,8 @@ struct Routes::Cache {
 
   std::shared_ptr<const T> fresh(const std::string& key) {
     const auto entry = entries.find(key);
-    if (entry == entries.end() || entry->second.loading || entry->second.until <= io::Steady::now()) return nullptr;
+    if (entry == entries.end() || entry->second.loading || entry->second.until <= io::Steady::now())
+      return nullptr;
     return entry->second.value;
   }
   bool loading(const std::string& key) const {
@@ -53,7 +54,9 @@ struct Routes::Cache {
 };
 
 Routes::Routes(io::Loop& loop, dns::Resolver& resolver)
-    : loop_(loop), resolver_(resolver), random_(std::random_device{}()),
+    : loop_(loop),
+      resolver_(resolver),
+      random_(std::random_device{}()),
       hosts_(std::make_unique<Cache<dns::MailHosts>>(loop)),
       addresses_(std::make_unique<Cache<dns::Addresses>>(loop)) {}
 

@@ -46,7 +46,10 @@ TEST(Rdata, HostileNamesAreNothing) {
   };
   for (const auto& c : cases) EXPECT_EQ(parse_name(c.wire), std::nullopt) << c.why;
   std::string deep;
-  for (int i = 0; i < 200; ++i) deep += "\x01" "a";
+  for (int i = 0; i < 200; ++i)
+    deep +=
+        "\x01"
+        "a";
   EXPECT_EQ(parse_name(deep + '\0'), std::nullopt) << "more than 253 octets";
   EXPECT_FALSE(parse_mx("\x01"));
   EXPECT_FALSE(parse_a("abc"));
@@ -73,7 +76,8 @@ TEST(MailHosts, WhatAnMxAnswerMeans) {
   EXPECT_EQ(from(records({mx(0, root)})).kind, MailHosts::Kind::null_mx) << "RFC 7505";
   EXPECT_THAT(from(records({mx(0, root), mx(10, wire({"a", "test"}))})).hosts, ElementsAre("a.test"));
   EXPECT_EQ(from(records({mx(10, "\x05x")})).kind, MailHosts::Kind::failure) << "only malformed ones";
-  EXPECT_THAT(from(records({mx(1, wire({"a", "test"})), mx(2, wire({"a", "test"}))})).hosts, ElementsAre("a.test"));
+  EXPECT_THAT(from(records({mx(1, wire({"a", "test"})), mx(2, wire({"a", "test"}))})).hosts,
+              ElementsAre("a.test"));
 
   Answer none;
   none.kind = Answer::Kind::no_data;
@@ -94,8 +98,8 @@ TEST(MailHosts, EqualPreferencesAreShuffled) {
   const names::Domain domain = *names::Domain::parse("x.test");
   std::set<std::string> firsts;
   for (std::size_t seed = 0; seed < 3; ++seed) {
-    firsts.insert(mail_hosts_from(records({mx(1, wire({"a"})), mx(1, wire({"b"})), mx(1, wire({"c"}))}), domain,
-                                  [seed](std::size_t n) { return seed % n; })
+    firsts.insert(mail_hosts_from(records({mx(1, wire({"a"})), mx(1, wire({"b"})), mx(1, wire({"c"}))}),
+                                  domain, [seed](std::size_t n) { return seed % n; })
                       .hosts[0]);
   }
   EXPECT_GT(firsts.size(), 1U);

@@ -12,7 +12,9 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
   out.security = answer.security;
   out.ttl = answer.ttl;
   switch (answer.kind) {
-    case Answer::Kind::failure: out.detail = answer.detail; return out;
+    case Answer::Kind::failure:
+      out.detail = answer.detail;
+      return out;
     case Answer::Kind::no_domain:
       out.kind = MailHosts::Kind::no_domain;
       out.detail = fmt::format("the domain {} does not exist", domain.str());
@@ -23,7 +25,8 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
       out.implicit = true;
       out.hosts = {answer.canonical.empty() ? domain.str() : answer.canonical};
       return out;
-    case Answer::Kind::records: break;
+    case Answer::Kind::records:
+      break;
   }
   std::vector<Mx> found;
   for (const std::string& rdata : answer.rdata) {
@@ -41,9 +44,11 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
     return out;
   }
   for (std::size_t i = found.size(); i > 1; --i) std::swap(found[i - 1], found[random(i)]);
-  std::stable_sort(found.begin(), found.end(), [](const Mx& a, const Mx& b) { return a.preference < b.preference; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Mx& a, const Mx& b) { return a.preference < b.preference; });
   for (const Mx& mx : found) {
-    if (std::find(out.hosts.begin(), out.hosts.end(), mx.host) == out.hosts.end()) out.hosts.push_back(mx.host);
+    if (std::find(out.hosts.begin(), out.hosts.end(), mx.host) == out.hosts.end())
+      out.hosts.push_back(mx.host);
   }
   if (out.hosts.size() > MailHosts::kMostHosts) out.hosts.resize(MailHosts::kMostHosts);
   out.kind = MailHosts::Kind::hosts;

@@ -35,20 +35,23 @@ std::string config_text(const Settings& s) {
 
 bool plain(std::string_view s) {
   return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) {
-           return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || std::string_view(".-_@:%").find(c) != std::string_view::npos;
-         });
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+           std::string_view(".-_@:%").find(c) != std::string_view::npos;
+  });
 }
 
 // libunbound takes stub zones from a file only.
 base::Result<> configure(ub_ctx* ctx, const Settings& s) {
   for (const Stub& stub : s.stubs) {
     if (!plain(stub.zone) || !plain(stub.address)) {
-      return base::fail("dns.config", fmt::format("stub zone '{}' at '{}': a zone and ADDRESS@PORT are expected",
-                                                  stub.zone, stub.address));
+      return base::fail("dns.config",
+                        fmt::format("stub zone '{}' at '{}': a zone and ADDRESS@PORT are expected", stub.zone,
+                                    stub.address));
     }
   }
   for (const std::string& f : s.forwarders) {
-    if (!plain(f)) return base::fail("dns.config", fmt::format("forwarder '{}': ADDRESS@PORT is expected", f));
+    if (!plain(f))
+      return base::fail("dns.config", fmt::format("forwarder '{}': ADDRESS@PORT is expected", f));
   }
   std::string name = (std::filesystem::temp_directory_path() / "pinnace-unbound-XXXXXX").string();
   const int fd = ::mkstemp(name.data());
@@ -58,7 +61,8 @@ base::Result<> configure(ub_ctx* ctx, const Settings& s) {
   const int result = written ? ub_ctx_config(ctx, name.c_str()) : UB_READFILE;
   ::unlink(name.c_str());
   if (result != 0) {
-    return base::fail("dns.config", fmt::format("the resolver refuses its settings: {}", ub_strerror(result)));
+    return base::fail("dns.config",
+                      fmt::format("the resolver refuses its settings: {}", ub_strerror(result)));
   }
   return {};
 }
@@ -94,7 +98,8 @@ Answer to_answer(const ub_result& r, Type type) {
     return out;
   }
   if (r.rcode != 0) {
-    out.detail = fmt::format("the name server of {} answers with failure (rcode {})", bounded(r.qname), r.rcode);
+    out.detail =
+        fmt::format("the name server of {} answers with failure (rcode {})", bounded(r.qname), r.rcode);
     return out;
   }
   if (r.canonname) {
@@ -105,7 +110,7 @@ Answer to_answer(const ub_result& r, Type type) {
     out.rdata.emplace_back(r.data[i], static_cast<std::size_t>(r.len[i]));
   }
   out.kind = r.havedata && !out.rdata.empty() && r.qtype == static_cast<int>(type) ? Answer::Kind::records
-                                                                                 : Answer::Kind::no_data;
+                                                                                   : Answer::Kind::no_data;
   return out;
 }
 
@@ -113,9 +118,12 @@ Answer to_answer(const ub_result& r, Type type) {
 
 std::string_view to_string(Security security) {
   switch (security) {
-    case Security::secure: return "secure";
-    case Security::insecure: return "insecure";
-    case Security::bogus: break;
+    case Security::secure:
+      return "secure";
+    case Security::insecure:
+      return "insecure";
+    case Security::bogus:
+      break;
   }
   return "bogus";
 }

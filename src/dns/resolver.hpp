@@ -24,7 +24,7 @@ struct Answer {
   std::vector<std::string> rdata;
   std::string canonical;  // the name at the end of the CNAMEs; empty: the one asked
   base::Seconds ttl{};
-  std::string detail;     // of a failure, for people
+  std::string detail;  // of a failure, for people
 };
 
 struct Stub {

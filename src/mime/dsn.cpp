@@ -43,26 +43,30 @@ std::string wrapped(std::string_view text, std::string_view indent) {
 
 std::string words(const Dsn& d) {
   std::string out = "This is the mail system at " + d.reporting_mta + ".\r\n\r\n";
-  out += wrapped(d.expired
-                     ? fmt::format("Your message of {} could not be delivered to the recipients below within {}, and "
-                                   "is given up now. It was held here and tried again all that time.",
-                                   base::format_mail_date(d.arrived), base::format_duration(d.lifetime))
-                     : fmt::format("Your message of {} could not be delivered to the recipients below. This is final; "
-                                   "it will not be tried again.",
-                                   base::format_mail_date(d.arrived)),
-                 "");
+  out += wrapped(
+      d.expired
+          ? fmt::format("Your message of {} could not be delivered to the recipients below within {}, and "
+                        "is given up now. It was held here and tried again all that time.",
+                        base::format_mail_date(d.arrived), base::format_duration(d.lifetime))
+          : fmt::format("Your message of {} could not be delivered to the recipients below. This is final; "
+                        "it will not be tried again.",
+                        base::format_mail_date(d.arrived)),
+      "");
   for (const FailedRecipient& r : d.recipients) {
     out += "\r\n" + wrapped("<" + r.address + ">", "") + wrapped(r.reason, "    ");
     if (!r.reply.empty()) out += wrapped("The receiving server said: " + r.reply, "    ");
     if (r.protected_by_policy) {
-      out += wrapped("The message was kept back to protect it: it was never handed to a server that could not prove "
-                     "to be the right one. Please tell the recipient by another way.",
-                     "    ");
+      out += wrapped(
+          "The message was kept back to protect it: it was never handed to a server that could not prove "
+          "to be the right one. Please tell the recipient by another way.",
+          "    ");
     }
   }
-  out += "\r\n" + wrapped("Only the headers of your message are returned below. If you need help, write to "
-                          "postmaster@" + d.reporting_mta + " and name " + d.queue_id + ".",
-                          "");
+  out += "\r\n" + wrapped(
+                      "Only the headers of your message are returned below. If you need help, write to "
+                      "postmaster@" +
+                          d.reporting_mta + " and name " + d.queue_id + ".",
+                      "");
   return out;
 }
 
@@ -72,8 +76,8 @@ std::string machine_part(const Dsn& d) {
                                 d.reporting_mta, d.queue_id, base::format_mail_date(d.arrived));
   for (const FailedRecipient& r : d.recipients) {
     // RFC 3464 2.3. An expired message's status says so; what went wrong last is the diagnostic.
-    out += fmt::format("\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {}\r\n", one_line(r.address),
-                       one_line(r.status));
+    out += fmt::format("\r\nFinal-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: {}\r\n",
+                       one_line(r.address), one_line(r.status));
     if (!r.remote_mta.empty()) out += fmt::format("Remote-MTA: dns; {}\r\n", one_line(r.remote_mta));
     const std::string diagnostic = r.reply.empty() ? "X-Pinnace; " + r.reason : "smtp; " + r.reply;
     std::string folded = wrapped(diagnostic, " ");
@@ -106,10 +110,11 @@ DsnText make_dsn(const Dsn& d) {
       "Content-Transfer-Encoding: {}\r\n\r\n"
       "--{}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {}\r\n\r\n{}\r\n"
       "--{}\r\nContent-Type: message/delivery-status\r\n\r\n{}\r\n"
-      "--{}\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: {}\r\n\r\n{}\r\n"
+      "--{}\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: "
+      "{}\r\n\r\n{}\r\n"
       "--{}--\r\n",
-      base::format_mail_date(d.now), d.reporting_mta, d.to, d.token, d.reporting_mta, boundary, encoding, boundary,
-      encoding, plain, boundary, machine, boundary, encoding, d.header, boundary);
+      base::format_mail_date(d.now), d.reporting_mta, d.to, d.token, d.reporting_mta, boundary, encoding,
+      boundary, encoding, plain, boundary, machine, boundary, encoding, d.header, boundary);
   return out;
 }
 

@@ -12,10 +12,10 @@ namespace pinnace::mime {
 
 struct FailedRecipient {
   std::string address;
-  std::string status;      // "5.1.1", "4.4.7"
-  std::string reason;      // plain words
-  std::string reply;       // the peer's own words, where there are some
-  std::string remote_mta;  // MX host
+  std::string status;                // "5.1.1", "4.4.7"
+  std::string reason;                // plain words
+  std::string reply;                 // the peer's own words, where there are some
+  std::string remote_mta;            // MX host
   bool protected_by_policy = false;  // kept back because no server proved to be the right one
   base::Time last_attempt{};
 };

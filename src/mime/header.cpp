@@ -22,7 +22,8 @@ bool has_eight_bit(std::string_view s) {
 
 bool is_received(std::string_view line) {
   constexpr std::string_view kName = "received:";
-  return line.size() >= kName.size() && std::equal(kName.begin(), kName.end(), line.begin(), [](char a, char b) {
+  return line.size() >= kName.size() &&
+         std::equal(kName.begin(), kName.end(), line.begin(), [](char a, char b) {
            return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b);
          });
 }

@@ -14,7 +14,7 @@ class HeaderScanner {
 
   void feed(std::string_view text);
 
-  int received() const { return received_; }  // Received fields so far (RFC 5321 6.3)
+  int received() const { return received_; }     // Received fields so far (RFC 5321 6.3)
   bool eight_bit() const { return eight_bit_; }  // an octet above 127, in header or body
   // The header block, without the empty line; cut at a line where it is longer than kMaxHeader.
   const std::string& header() const { return header_; }

@@ -14,7 +14,8 @@ using testing::Not;
 const base::Time kNow = base::Time(base::Seconds(1'700'000'000));
 
 TEST(HeaderScanner, CountsAndKeepsTheHeaderAtEveryCut) {
-  const std::string header = "Received: from a\r\n\tby b\r\nRECEIVED: from c\r\nX-Received: no\r\nSubject: s\r\n";
+  const std::string header =
+      "Received: from a\r\n\tby b\r\nRECEIVED: from c\r\nX-Received: no\r\nSubject: s\r\n";
   const std::string text = header + "\r\nReceived: in the body\r\n";
   for (std::size_t i = 0; i <= text.size(); ++i) {
     HeaderScanner s;
@@ -27,7 +28,8 @@ TEST(HeaderScanner, CountsAndKeepsTheHeaderAtEveryCut) {
 }
 
 TEST(HeaderScanner, EightBitAnywhere) {
-  for (const std::string text : {"Subject: \xc3\xbc\r\n\r\n", "a: b\r\n\r\nlong enough body with \xc3\xbc\r\n"}) {
+  for (const std::string text :
+       {"Subject: \xc3\xbc\r\n\r\n", "a: b\r\n\r\nlong enough body with \xc3\xbc\r\n"}) {
     HeaderScanner s;
     s.feed(text);
     EXPECT_TRUE(s.eight_bit());

@@ -10,8 +10,9 @@ namespace {
 // A name that cannot end the line, the comment or the token it stands in.
 std::string harmless(std::string_view s) {
   std::string out(s.substr(0, 255));
-  std::replace_if(out.begin(), out.end(),
-                  [](char c) { return c <= ' ' || c >= 0x7f || c == '(' || c == ')' || c == '\\' || c == ';'; }, '?');
+  std::replace_if(
+      out.begin(), out.end(),
+      [](char c) { return c <= ' ' || c >= 0x7f || c == '(' || c == ')' || c == '\\' || c == ';'; }, '?');
   return out.empty() ? "unknown" : out;
 }
 
@@ -19,7 +20,7 @@ std::string harmless(std::string_view s) {
 
 std::string received_field(const Trace& t) {
   // RFC 3848 and RFC 6531 4.3: the protocol says what was used.
-  const std::string with = t.smtputf8 ? (t.tls ? "UTF8SMTPS" : "UTF8SMTP")
+  const std::string with = t.smtputf8   ? (t.tls ? "UTF8SMTPS" : "UTF8SMTP")
                            : t.extended ? (t.tls ? "ESMTPS" : "ESMTP")
                                         : "SMTP";
   const std::string ip = t.client_ip.find(':') == std::string::npos ? t.client_ip : "IPv6:" + t.client_ip;

@@ -8,13 +8,14 @@ namespace pinnace::policy {
 namespace {
 
 std::string describe(const pins::PinSet& set, base::Time now) {
-  return fmt::format("{} pins of {} {}, noted {} from {} ({}, {}{}), in force until {}", set.live_pins(now).size(),
-                     set.scope == pins::Scope::host ? "host" : "domain", set.name, base::format_time(set.noted),
-                     set.noted_from, to_string(set.basis), to_string(set.stage),
+  return fmt::format("{} pins of {} {}, noted {} from {} ({}, {}{}), in force until {}",
+                     set.live_pins(now).size(), set.scope == pins::Scope::host ? "host" : "domain", set.name,
+                     base::format_time(set.noted), set.noted_from, to_string(set.basis), to_string(set.stage),
                      set.mode == pins::Mode::report ? ", MODE=REPORT" : "", base::format_time(set.expires()));
 }
 
-Requirement pin_requirement(Source source, const pins::PinSet& set, std::vector<std::string> names, base::Time now) {
+Requirement pin_requirement(Source source, const pins::PinSet& set, std::vector<std::string> names,
+                            base::Time now) {
   return {source, set.enforced(now), set.live_pins(now), std::move(names),
           describe(set, now) + (set.enforced(now) ? "" : ": tested, not enforced")};
 }
@@ -34,9 +35,12 @@ std::vector<std::string> domain_names(const Facts& facts) {
 
 std::string_view to_string(Source source) {
   switch (source) {
-    case Source::pkp_host: return "pkp-host";
-    case Source::pkp_domain: return "pkp-domain";
-    case Source::stsec: break;
+    case Source::pkp_host:
+      return "pkp-host";
+    case Source::pkp_domain:
+      return "pkp-domain";
+    case Source::stsec:
+      break;
   }
   return "stsec";
 }
@@ -53,10 +57,13 @@ Decision decide(const Facts& facts) {
         pin_requirement(Source::pkp_domain, *facts.domain_pins, domain_names(facts), facts.now));
   }
   if (facts.stsec && facts.stsec->in_force(facts.now)) {
-    out.requirements.push_back({Source::stsec, true, {}, {},
-                                fmt::format("{} said on {} that it always has TLS, until {}", facts.host,
-                                            base::format_time(facts.stsec->noted),
-                                            base::format_time(facts.stsec->expires))});
+    out.requirements.push_back(
+        {Source::stsec,
+         true,
+         {},
+         {},
+         fmt::format("{} said on {} that it always has TLS, until {}", facts.host,
+                     base::format_time(facts.stsec->noted), base::format_time(facts.stsec->expires))});
   }
   out.tls_required = std::any_of(out.requirements.begin(), out.requirements.end(),
                                  [](const Requirement& r) { return r.enforced; });
@@ -85,8 +92,8 @@ Verdict judge(const Decision& decision, const std::vector<Finding>& findings, co
   for (std::size_t i = 0; i < decision.requirements.size(); ++i) {
     const Requirement& r = decision.requirements[i];
     if (r.pins.empty() || findings.at(i).met) continue;
-    const std::string what = fmt::format("{} at {} does not match {}: {}", decision.host, p.address, r.sentence,
-                                         findings[i].reason);
+    const std::string what = fmt::format("{} at {} does not match {}: {}", decision.host, p.address,
+                                         r.sentence, findings[i].reason);
     if (!r.enforced) {
       verdict.reports.push_back(what);
       continue;
@@ -96,12 +103,14 @@ Verdict judge(const Decision& decision, const std::vector<Finding>& findings, co
     verdict.status = "4.7.5";
     verdict.failure = "validation-failure";
     verdict.sentence = fmt::format(
-        "{}. Presented: {} issued by {}, key {}; {}. Either the receiver changed its key without announcing it, or "
+        "{}. Presented: {} issued by {}, key {}; {}. Either the receiver changed its key without announcing "
+        "it, or "
         "somebody sits in between: ask its postmaster by another way, then retry, or forget the pins of {}",
         what, p.subject, p.issuer, p.key,
-        p.webpki_valid ? "a trusted CA vouches for it under this name, so it is a new certificate of the receiver or "
-                         "one that somebody else obtained"
-                       : "no trusted CA vouches for it under this name",
+        p.webpki_valid
+            ? "a trusted CA vouches for it under this name, so it is a new certificate of the receiver or "
+              "one that somebody else obtained"
+            : "no trusted CA vouches for it under this name",
         r.source == Source::pkp_host ? "host " + decision.host : "the domain");
   }
   return verdict;
@@ -113,9 +122,10 @@ Verdict judge_without_tls(const Decision& decision, const std::string& what, con
   verdict.usable = false;
   verdict.status = "4.7.5";
   verdict.failure = "starttls-not-supported";
-  verdict.sentence = fmt::format("{} at {}: {}, but TLS is a must: {}. Either its TLS broke, or somebody in between "
-                                 "takes it away",
-                                 decision.host, address, what, decision.sentence());
+  verdict.sentence = fmt::format(
+      "{} at {}: {}, but TLS is a must: {}. Either its TLS broke, or somebody in between "
+      "takes it away",
+      decision.host, address, what, decision.sentence());
   return verdict;
 }
 

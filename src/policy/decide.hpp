@@ -14,10 +14,10 @@ enum class Source : std::uint8_t { pkp_host, pkp_domain, stsec };
 std::string_view to_string(Source source);  // "pkp-host", "pkp-domain", "stsec"
 
 struct Facts {
-  std::string domain;        // recipient domain
-  std::string host;          // MX host, with ":port" where it is not 25
-  std::string host_name;     // MX host alone, as a certificate names it
-  bool mx_secure = false;    // DNSSEC vouches for the host's name
+  std::string domain;      // recipient domain
+  std::string host;        // MX host, with ":port" where it is not 25
+  std::string host_name;   // MX host alone, as a certificate names it
+  bool mx_secure = false;  // DNSSEC vouches for the host's name
   std::optional<pins::PinSet> host_pins;
   std::optional<pins::PinSet> domain_pins;
   std::optional<pins::StsecRecord> stsec;
@@ -55,16 +55,16 @@ struct Finding {
 struct Presented {
   std::string subject;
   std::string issuer;
-  std::string key;          // the leaf's pin
+  std::string key;            // the leaf's pin
   bool webpki_valid = false;  // a CA the system trusts vouches for it under the host's name
   std::string address;
 };
 
 struct Verdict {
   bool usable = true;
-  std::string status;    // enhanced code: "4.7.5"
-  std::string failure;   // RFC 8460 4.3: "validation-failure", "starttls-not-supported"
-  std::string sentence;  // why not, and what an operator can do
+  std::string status;                // enhanced code: "4.7.5"
+  std::string failure;               // RFC 8460 4.3: "validation-failure", "starttls-not-supported"
+  std::string sentence;              // why not, and what an operator can do
   std::vector<std::string> reports;  // what failed and was only tested
 };
 

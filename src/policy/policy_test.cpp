@@ -54,22 +54,30 @@ TEST(Decide, EachSourceRequiresTlsWhileInForce) {
   const Case cases[] = {
       {"host pins", [](Facts& f) { f.host_pins = set(pins::Scope::host, "mx.x.test"); }, true, 1},
       {"domain pins", [](Facts& f) { f.domain_pins = set(pins::Scope::domain, "x.test"); }, true, 1},
-      {"both bind", [](Facts& f) {
+      {"both bind",
+       [](Facts& f) {
          f.host_pins = set(pins::Scope::host, "mx.x.test");
          f.domain_pins = set(pins::Scope::domain, "x.test");
-       }, true, 2},
-      {"expired pins", [](Facts& f) {
+       },
+       true, 2},
+      {"expired pins",
+       [](Facts& f) {
          f.host_pins = set(pins::Scope::host, "mx.x.test");
          f.now += 1h;
-       }, false, 0},
-      {"provisional pins are tested", [](Facts& f) {
+       },
+       false, 0},
+      {"provisional pins are tested",
+       [](Facts& f) {
          f.host_pins = set(pins::Scope::host, "mx.x.test");
          f.host_pins->stage = pins::Stage::provisional;
-       }, false, 1},
-      {"MODE=REPORT is tested", [](Facts& f) {
+       },
+       false, 1},
+      {"MODE=REPORT is tested",
+       [](Facts& f) {
          f.host_pins = set(pins::Scope::host, "mx.x.test");
          f.host_pins->mode = pins::Mode::report;
-       }, false, 1},
+       },
+       false, 1},
       {"STSEC", [](Facts& f) { f.stsec = pins::StsecRecord{"mx.x.test", kNow, kNow + 1s}; }, true, 1},
       {"expired STSEC", [](Facts& f) { f.stsec = pins::StsecRecord{"mx.x.test", kNow, kNow}; }, false, 0},
   };
@@ -117,8 +125,8 @@ TEST(Judge, EnforcedFailureDefersAndSaysAllAnOperatorNeeds) {
   EXPECT_FALSE(v.usable);
   EXPECT_EQ(v.status, "4.7.5");
   EXPECT_EQ(v.failure, "validation-failure");
-  for (const char* part : {"mx.x.test", "192.0.2.66", "noted 2023-11-14T21:13:20Z", "CN=Evil CA", "KEY=",
-                           "no trusted CA", "somebody sits in between"}) {
+  for (const char* part : {"mx.x.test", "192.0.2.66", "noted 2023-11-14T21:13:20Z", "CN=Evil CA",
+                           "KEY=", "no trusted CA", "somebody sits in between"}) {
     EXPECT_THAT(v.sentence, HasSubstr(part));
   }
 }

@@ -175,6 +175,12 @@ base::Result<std::shared_ptr<Message>> Queue::message_of(MessageId id, Entry& en
   return entry.message;
 }
 
+std::vector<std::string> Queue::due_domains() const {
+  std::vector<std::string> out;
+  for (const auto& [domain, line] : ready_) out.push_back(*domain);
+  return out;
+}
+
 std::optional<Work> Queue::take(const std::string& domain) {
   const auto name = domains_.find(domain);
   if (name == domains_.end()) return std::nullopt;

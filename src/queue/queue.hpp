@@ -70,6 +70,8 @@ class Queue {
   class Writer;
   Writer begin(Envelope envelope);
 
+  // Every domain that has due work now.
+  std::vector<std::string> due_domains() const;
   // The next due work for a domain; nothing when there is none.
   std::optional<Work> take(const std::string& domain);
   // Puts work back untried: it is due again at once.

@@ -73,7 +73,8 @@ io::Task<void> Relay::accept(io::Listener* listener) {
     std::size_t& of_client = per_client_[*client];
     if (sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client) {
       base::log_warning("session_refused", {{"client", client->str()}, {"why", "too many sessions"}});
-      const std::string busy = Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections").wire();
+      const std::string busy =
+          Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections").wire();
       const auto said = co_await stream->write_all(busy);
       (void)said;
       if (of_client == 0) per_client_.erase(*client);
@@ -150,16 +151,25 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
       s.server.answer(Reply::make(250, "2.1.0 ok"));
       break;
-    case Kind::rcpt: s.server.answer(answer_rcpt(s, *action.path)); break;
-    case Kind::data: co_await begin_body(s); break;
-    case Kind::body: co_await take_body(s, action.bytes); break;
-    case Kind::body_end: co_await end_body(s); break;
+    case Kind::rcpt:
+      s.server.answer(answer_rcpt(s, *action.path));
+      break;
+    case Kind::data:
+      co_await begin_body(s);
+      break;
+    case Kind::body:
+      co_await take_body(s, action.bytes);
+      break;
+    case Kind::body_end:
+      co_await end_body(s);
+      break;
     case Kind::reset:
       s.writer.reset();
       s.in_transaction = false;
       s.stream.set_deadline(std::nullopt);
       break;
-    case Kind::close: co_return false;
+    case Kind::close:
+      co_return false;
   }
   co_return true;
 }
@@ -207,17 +217,19 @@ io::Task<void> Relay::end_body(Session& s) {
   std::string id = s.writer->id().str();
   if (!s.failed && static_cast<std::size_t>(s.scanner->received()) > settings_.max_received) {
     // RFC 5321 6.3
-    reply = Reply::make(554, fmt::format("5.4.6 a mail loop: more than {} Received fields", settings_.max_received));
+    reply = Reply::make(
+        554, fmt::format("5.4.6 a mail loop: more than {} Received fields", settings_.max_received));
   } else {
     if (!s.failed) {
       const auto stored = co_await s.writer->commit(s.server.body_8bit() || s.scanner->eight_bit());
       if (!stored) s.failed = stored.error();
     }
-    reply = !s.failed                         ? Reply::make(250, "2.0.0 queued as " + id)
+    reply = !s.failed                        ? Reply::make(250, "2.0.0 queued as " + id)
             : s.failed->code == "store.full" ? Reply::make(452, "4.3.1 no room for mail now")
                                              : Reply::make(451, "4.3.0 the message could not be stored");
   }
-  base::log(reply.positive() ? base::Level::info : base::Level::warning, reply.positive() ? "accepted" : "refused",
+  base::log(reply.positive() ? base::Level::info : base::Level::warning,
+            reply.positive() ? "accepted" : "refused",
             {{"id", id},
              {"from", s.envelope.reverse_path},
              {"recipients", std::to_string(s.envelope.recipients.size())},

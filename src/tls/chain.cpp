@@ -15,7 +15,8 @@ std::string name_text(const X509_NAME* name) {
   X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
   char* data = nullptr;
   const long size = BIO_get_mem_data(out.get(), &data);
-  return size > 0 ? std::string(data, std::min<std::size_t>(static_cast<std::size_t>(size), 300)) : "(no name)";
+  return size > 0 ? std::string(data, std::min<std::size_t>(static_cast<std::size_t>(size), 300))
+                  : "(no name)";
 }
 
 }  // namespace

@@ -24,10 +24,13 @@ constexpr std::size_t kMaxChain = 10;  // certificates; nobody needs more
 
 void set_common(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(context,
+                      SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AES:!aNULL:!eNULL:!MD5:!DSS:!SRP:!PSK");
+  SSL_CTX_set_cipher_list(
+      context,
+      "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AES:!aNULL:!eNULL:!MD5:!DSS:!SRP:!PSK");
   SSL_CTX_set_max_cert_list(context, 64 << 10);
 }
 
@@ -63,11 +66,18 @@ class TlsTransport final : public io::Transport {
  private:
   Outcome outcome(int result) {
     switch (SSL_get_error(ssl_.get(), result)) {
-      case SSL_ERROR_WANT_READ: return {State::want_read, 0, {}};
-      case SSL_ERROR_WANT_WRITE: return {State::want_write, 0, {}};
-      case SSL_ERROR_ZERO_RETURN: return {State::closed, 0, {}};
-      case SSL_ERROR_SYSCALL: broken_ = true; ERR_clear_error(); return {State::closed, 0, {}};
-      default: break;
+      case SSL_ERROR_WANT_READ:
+        return {State::want_read, 0, {}};
+      case SSL_ERROR_WANT_WRITE:
+        return {State::want_write, 0, {}};
+      case SSL_ERROR_ZERO_RETURN:
+        return {State::closed, 0, {}};
+      case SSL_ERROR_SYSCALL:
+        broken_ = true;
+        ERR_clear_error();
+        return {State::closed, 0, {}};
+      default:
+        break;
     }
     broken_ = true;
     // A peer that closes without close_notify ends the session like any other: SMTP has its own ends.
@@ -104,14 +114,17 @@ io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, bool c
     const io::Transport::Outcome step = transport->handshake();
     if (step.state == io::Transport::State::done) break;
     if (step.state == io::Transport::State::closed) {
-      co_return base::fail("tls.handshake", stream.peer() + " closed the connection during the TLS handshake");
+      co_return base::fail("tls.handshake",
+                           stream.peer() + " closed the connection during the TLS handshake");
     }
     if (step.state == io::Transport::State::failed) {
-      co_return base::fail("tls.handshake",
-                           transport->bad_signature_
-                               ? stream.peer() + " could not prove that it holds the key of the certificate it "
-                                                 "presented: the certificate is somebody else's"
-                               : fmt::format("the TLS handshake with {} failed: {}", stream.peer(), step.detail));
+      co_return base::fail(
+          "tls.handshake",
+          transport->bad_signature_
+              ? stream.peer() +
+                    " could not prove that it holds the key of the certificate it "
+                    "presented: the certificate is somebody else's"
+              : fmt::format("the TLS handshake with {} failed: {}", stream.peer(), step.detail));
     }
     auto waited = co_await stream.wait(step.state);
     if (!waited) co_return std::unexpected(waited.error());
@@ -144,10 +157,11 @@ base::Result<KeyPtr> read_private_key(const std::string& file) {
   KeyPtr key(PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked));
   ERR_clear_error();
   if (key) return key;
-  return base::fail("tls.key", asked ? fmt::format("the key in {} is protected by a passphrase: a service needs it "
-                                                   "without one, in a file that only it can read",
-                                                   file)
-                                     : fmt::format("there is no private key in {}: PEM is expected", file));
+  return base::fail("tls.key",
+                    asked ? fmt::format("the key in {} is protected by a passphrase: a service needs it "
+                                        "without one, in a file that only it can read",
+                                        file)
+                          : fmt::format("there is no private key in {}: PEM is expected", file));
 }
 
 }  // namespace
@@ -164,7 +178,8 @@ ClientContext::ClientContext() {
 
 const PeerChain& ServerContext::chain() const { return impl_->chain; }
 
-base::Result<ServerContext> ServerContext::load(const std::string& certificate_file, const std::string& key_file) {
+base::Result<ServerContext> ServerContext::load(const std::string& certificate_file,
+                                                const std::string& key_file) {
   auto pem = read_file(certificate_file, "tls.certificate");
   if (!pem) return std::unexpected(pem.error());
   auto chain = PeerChain::from_pem(*pem);
@@ -179,9 +194,11 @@ base::Result<ServerContext> ServerContext::load(const std::string& certificate_f
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("pinnace"), 7);
   const auto& certificates = made->chain.impl().certificates;
   if (SSL_CTX_use_certificate(context, certificates[0].get()) != 1) {
-    return base::fail("tls.certificate", fmt::format("{} cannot be used: {}", certificate_file, take_error()));
+    return base::fail("tls.certificate",
+                      fmt::format("{} cannot be used: {}", certificate_file, take_error()));
   }
-  for (std::size_t i = 1; i < certificates.size(); ++i) SSL_CTX_add1_chain_cert(context, certificates[i].get());
+  for (std::size_t i = 1; i < certificates.size(); ++i)
+    SSL_CTX_add1_chain_cert(context, certificates[i].get());
   if (SSL_CTX_use_PrivateKey(context, key->get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
     ERR_clear_error();
     return base::fail("tls.key", fmt::format("the key in {} is not that of the certificate in {}", key_file,
@@ -205,7 +222,8 @@ base::Result<pins::Pin> pin_of_file(const std::string& file) {
   return spki_pin(key->get());
 }
 
-io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, std::string server_name) {
+io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context,
+                                               std::string server_name) {
   SslPtr ssl(SSL_new(context.impl().context.get()));
   SSL_set_connect_state(ssl.get());
   SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());

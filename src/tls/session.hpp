@@ -12,7 +12,7 @@ namespace pinnace::tls {
 struct Handshake {
   std::string version;  // "TLSv1.3"
   std::string cipher;
-  PeerChain chain;      // empty on the server's side
+  PeerChain chain;  // empty on the server's side
 };
 
 class ClientContext {
@@ -27,7 +27,8 @@ class ClientContext {
 
 class ServerContext {
  public:
-  // PEM: the leaf first, then what is above it; and its key. Errors "tls.certificate", "tls.key" name the file.
+  // PEM: the leaf first, then what is above it; and its key. Errors "tls.certificate", "tls.key" name the
+  // file.
   static base::Result<ServerContext> load(const std::string& certificate_file, const std::string& key_file);
   const PeerChain& chain() const;
 
@@ -45,7 +46,8 @@ base::Result<pins::Pin> pin_of_file(const std::string& file);
 // The handshake within the stream's own time limits; afterwards the stream speaks TLS. The peer has then
 // proved that it holds the leaf's key, and nothing else: look at `chain` with verify.hpp before a
 // word is said. Nothing may be left unread from before. Errors: "tls.handshake", io's own.
-io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, std::string server_name);
+io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context,
+                                               std::string server_name);
 io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context);
 
 }  // namespace pinnace::tls

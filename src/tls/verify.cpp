@@ -53,8 +53,8 @@ void set_time(X509_VERIFY_PARAM* param, base::Time at) {
 
 }  // namespace
 
-PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins, std::span<const std::string> names,
-                    const TrustStore* roots, base::Time at) {
+PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
+                    std::span<const std::string> names, const TrustStore* roots, base::Time at) {
   PinMatch out;
   if (chain.empty()) {
     out.reason = "no certificate was presented";
@@ -98,7 +98,8 @@ PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins, std
     case X509_V_ERR_HOSTNAME_MISMATCH: {
       std::string all;
       for (const auto& n : names) all += (all.empty() ? "" : " or ") + n;
-      out.reason = fmt::format("a pinned CA's key is in the chain, but the leaf does not bear the name {}", all);
+      out.reason =
+          fmt::format("a pinned CA's key is in the chain, but the leaf does not bear the name {}", all);
       break;
     }
     case X509_V_ERR_DANE_NO_MATCH:
@@ -117,7 +118,8 @@ PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins, std
 }
 
 std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
-                                     std::span<const std::string> names, const TrustStore* roots, base::Time at) {
+                                     std::span<const std::string> names, const TrustStore* roots,
+                                     base::Time at) {
   std::vector<pins::Pin> out;
   for (const pins::Pin& pin : pins) {
     if (match_pins(chain, {&pin, 1}, names, roots, at).ok) out.push_back(pin);
@@ -125,14 +127,16 @@ std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pin
   return out;
 }
 
-std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots, base::Time at) {
+std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots,
+                           base::Time at) {
   if (chain.empty()) return "no certificate was presented";
   const StackPtr stack = presented(chain);
   const StoreCtxPtr ctx(X509_STORE_CTX_new());
   X509_STORE_CTX_init(ctx.get(), roots.impl().store.get(), chain.impl().certificates[0].get(), stack.get());
   X509_STORE_CTX_set_default(ctx.get(), "ssl_server");
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(ctx.get());
-  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  X509_VERIFY_PARAM_set_hostflags(param,
+                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   X509_VERIFY_PARAM_set1_host(param, name.c_str(), name.size());
   set_time(param, at);
   const int verified = X509_verify_cert(ctx.get());

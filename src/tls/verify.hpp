@@ -16,21 +16,23 @@ namespace pinnace::tls {
 
 struct PinMatch {
   bool ok = false;
-  bool by_ca = false;                // a CA's key, not the leaf's own
+  bool by_ca = false;  // a CA's key, not the leaf's own
   std::optional<pins::Pin> matched;
-  std::string reason;                // for people, either way
+  std::string reason;  // for people, either way
 };
 
 // `names`: those that a leaf under a pinned CA may bear, one of them; none: a CA pin cannot match.
 // `roots`: where a pinned root is found that the peer does not send; may be null.
-PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins, std::span<const std::string> names,
-                    const TrustStore* roots, base::Time at);
+PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
+                    std::span<const std::string> names, const TrustStore* roots, base::Time at);
 
 // Those of `pins` that match on their own.
 std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
-                                     std::span<const std::string> names, const TrustStore* roots, base::Time at);
+                                     std::span<const std::string> names, const TrustStore* roots,
+                                     base::Time at);
 
 // Empty: the chain leads to a trust anchor and the leaf has the name as a SAN dNSName. Else why not.
-std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots, base::Time at);
+std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots,
+                           base::Time at);
 
 }  // namespace pinnace::tls

@@ -1,0 +1,58 @@
+// The operator's commands that are no service. Each gives the process's exit code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pinnace::app {
+
+// Where the running relay is, and how to answer.
+struct Service {
+  std::string control;
+  bool json = false;
+};
+
+int check_config(const std::string& file, bool json);
+
+int queue_list(const Service& service);
+int queue_show(const Service& service, const std::string& id);
+int queue_retry(const Service& service, const std::string& id);  // empty: all
+int queue_remove(const Service& service, const std::string& id);
+
+int pins_list(const Service& service);
+int pins_show(const Service& service, const std::string& name);
+int pins_forget(const Service& service, const std::string& name);
+struct SetPins {
+  std::string name;
+  std::vector<std::string> pins;
+  std::string max_age = "60d";
+  bool domain = false;
+};
+int pins_set(const Service& service, const SetPins& request);
+
+struct AdvertRequest {
+  std::string certificate, key, backup_key;
+  std::string max_age = "60d", scope = "HOST", mode = "ENFORCE", stsec_max_age = "0", rua;
+  bool json = false;
+};
+int pins_advert(const AdvertRequest& request);
+
+struct LintRequest {
+  std::string file;
+  std::string chain;              // PEM file
+  std::vector<std::string> spki;  // base64, the leaf's first
+  std::string name, roots;
+  bool json = false;
+};
+// 0 valid, 1 invalid, 2 usage
+int lint_pkp(const LintRequest& request);
+
+struct VerifyRequest {
+  std::string pins, chain, roots, time;
+  std::vector<std::string> names;
+};
+// 0 matches, 1 does not, 2 usage
+int verify_chain(const VerifyRequest& request);
+
+}  // namespace pinnace::app

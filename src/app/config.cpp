@@ -1,0 +1,172 @@
+#include "app/config.hpp"
+
+#include <unistd.h>
+
+#include "app/toml_section.hpp"
+#include "names/domain.hpp"
+
+namespace pinnace::app {
+namespace {
+
+std::string hostname(TomlSection& s) {
+  const std::string text = s.required_text("hostname");
+  const auto name = names::Domain::parse(text);
+  if (!name && !text.empty()) s.problem("hostname", name.error().detail);
+  return name ? name->str() : text;
+}
+
+std::vector<io::Endpoint> endpoints(TomlSection& s, const std::string& key) {
+  std::vector<io::Endpoint> out;
+  for (const std::string& text : s.texts(key, s.exists())) {
+    if (auto e = io::Endpoint::parse(text)) {
+      out.push_back(*e);
+    } else {
+      s.problem(key, e.error().detail);
+    }
+  }
+  return out;
+}
+
+LogSettings read_log(TomlFile& file) {
+  TomlSection s = file.section("log");
+  LogSettings log;
+  log.level = static_cast<base::Level>(s.choice("level", {"debug", "info", "warning", "error"}, 1));
+  log.file = s.text("file", "");
+  return log;
+}
+
+void read_limits(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("limits");
+  relay::Settings& r = c.relay;
+  r.max_message_size = static_cast<std::uint64_t>(s.integer("max_message_size", 52428800, 1024, 1LL << 40));
+  r.max_sessions = static_cast<std::size_t>(s.integer("max_sessions", 1000, 1, 100000));
+  r.max_sessions_per_client = static_cast<std::size_t>(s.integer("max_sessions_per_client", 200, 1, 100000));
+  r.max_recipients = static_cast<std::size_t>(s.integer("max_recipients", 1000, 100, 100000));
+  r.max_errors = static_cast<std::size_t>(s.integer("max_errors", 20, 1, 10000));
+  r.max_received = static_cast<std::size_t>(s.integer("max_received", 100, 1, 10000));
+  r.max_text_line = static_cast<std::size_t>(s.integer("max_text_line", 998, 0, 1 << 20));
+  r.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
+  r.transaction_timeout = s.duration("transaction_timeout", std::chrono::hours(1));
+  c.delivery.greeting_timeout = s.duration("greeting_timeout", std::chrono::minutes(5));
+  c.store.min_free = static_cast<std::uint64_t>(s.integer("min_free_disk", 64LL << 20, 0, 1LL << 50));
+}
+
+void read_delivery(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("delivery");
+  c.delivery.port = static_cast<std::uint16_t>(s.integer("port", 25, 1, 65535));
+  const std::string source = s.text("source_address", "");
+  if (!source.empty()) {
+    if (const auto address = io::IpAddress::parse(source)) {
+      c.delivery.source_address = *address;
+    } else {
+      s.problem("source_address", address.error().detail);
+    }
+  }
+  c.delivery.connect_timeout = s.duration("connect_timeout", std::chrono::seconds(30));
+  c.delivery.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
+  c.delivery.concurrency = static_cast<std::size_t>(s.integer("concurrency", 20, 1, 10000));
+  c.delivery.max_connections = static_cast<std::size_t>(s.integer("max_connections", 500, 1, 100000));
+  c.delivery.messages_per_connection =
+      static_cast<std::size_t>(s.integer("messages_per_connection", 1000, 1, 1000000));
+}
+
+void read_queue(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("queue");
+  c.queue.lifetime = s.duration("lifetime", std::chrono::days(5));
+  c.queue.retry_initial = s.duration("retry_initial", std::chrono::minutes(5));
+  c.queue.retry_max = s.duration("retry_max", std::chrono::hours(4));
+  c.queue.jitter = s.number("jitter", 0.2, 0.0, 0.9);
+  if (c.queue.retry_initial < base::Seconds(1)) s.problem("retry_initial", "at least 1s is expected");
+}
+
+void read_pins(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("pins");
+  pins::NotingSettings& n = c.delivery.noting;
+  n.policy =
+      static_cast<pins::Policy>(s.choice("noting", {"off", "authenticated", "confirmed", "first-use"}, 2));
+  n.confirm_sessions = static_cast<std::uint32_t>(s.integer("confirm_sessions", 3, 1, 1000));
+  n.confirm_for = std::chrono::hours(s.integer("confirm_hours", 24, 0, 24 * 365));
+  n.max_age_limit = s.duration("max_age_limit", std::chrono::days(60));
+  n.stsec_limit = s.duration("stsec_limit", std::chrono::days(366));
+}
+
+void read_dns(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("dns");
+  c.dns.trust_anchor_file = s.text("trust_anchor_file", "");
+  c.dns.forwarders = s.texts("forwarders", false);
+  c.dns.timeout = s.duration("timeout", std::chrono::seconds(20));
+  for (TomlSection& stub : s.sections("stub")) {
+    c.dns.stubs.push_back({stub.required_text("zone"), stub.required_text("address")});
+  }
+}
+
+}  // namespace
+
+base::Result<RelayConfig> load_relay_config(const std::string& path) {
+  auto file = TomlFile::load(path);
+  if (!file) return std::unexpected(file.error());
+  RelayConfig c;
+  TomlSection s = file->section("relay");
+  if (!s.exists()) return base::fail("config.value", path + ": a section [relay] is expected");
+  c.relay.hostname = c.delivery.hostname = hostname(s);
+  c.relay.listen = endpoints(s, "listen");
+  for (const std::string& text : s.texts("networks", true)) {
+    if (auto network = io::Network::parse(text)) {
+      c.relay.networks.push_back(*network);
+    } else {
+      s.problem("networks", network.error().detail);
+    }
+  }
+  c.data = s.required_text("data");
+  c.control = s.text("control", c.data + "/control.sock");
+  c.certificate = s.text("certificate", "");
+  c.key = s.text("key", "");
+  if (c.certificate.empty() != c.key.empty()) s.problem("certificate", "certificate and key belong together");
+  c.roots = file->section("tls").text("roots", "");
+  c.log = read_log(*file);
+  read_limits(*file, c);
+  read_delivery(*file, c);
+  read_queue(*file, c);
+  read_pins(*file, c);
+  read_dns(*file, c);
+  if (auto done = file->finish(); !done) return std::unexpected(done.error());
+  return c;
+}
+
+base::Result<GateConfig> load_gate_config(const std::string& path) {
+  auto file = TomlFile::load(path);
+  if (!file) return std::unexpected(file.error());
+  GateConfig c;
+  TomlSection s = file->section("gate");
+  if (!s.exists()) return base::fail("config.value", path + ": a section [gate] is expected");
+  c.gate.hostname = hostname(s);
+  c.gate.listen = endpoints(s, "listen");
+  const std::string backend = s.required_text("backend");
+  if (auto e = io::Endpoint::parse(backend)) {
+    c.gate.backend = *e;
+  } else if (!backend.empty()) {
+    s.problem("backend", e.error().detail);
+  }
+  c.gate.client_address =
+      static_cast<gate::ClientAddress>(s.choice("client_address", {"none", "xclient", "proxy-v2"}, 0));
+  c.certificate = s.required_text("certificate");
+  c.key = s.required_text("key");
+  c.backup_key = s.required_text("backup_key");
+  c.control = s.text("control", "");
+  TomlSection a = file->section("gate.advert");
+  c.gate.max_age = a.duration("max_age", std::chrono::days(60));
+  c.gate.scope = static_cast<pins::Scope>(a.choice("scope", {"HOST", "DOMAIN"}, 0));
+  c.gate.mode = static_cast<pins::Mode>(a.choice("mode", {"ENFORCE", "REPORT"}, 0));
+  c.gate.rua = a.text("rua", "");
+  c.gate.stsec_max_age = a.duration("stsec_max_age", base::Seconds(0));
+  c.log = read_log(*file);
+  TomlSection l = file->section("limits");
+  c.gate.max_sessions = static_cast<std::size_t>(l.integer("max_sessions", 1000, 1, 100000));
+  c.gate.max_sessions_per_client =
+      static_cast<std::size_t>(l.integer("max_sessions_per_client", 50, 1, 100000));
+  c.gate.command_timeout = l.duration("command_timeout", std::chrono::minutes(5));
+  if (auto done = file->finish(); !done) return std::unexpected(done.error());
+  return c;
+}
+
+}  // namespace pinnace::app

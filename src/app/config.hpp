@@ -1,0 +1,49 @@
+// A service's configuration: read from TOML, whole and checked, before anything starts.
+// Every setting and its default is described in docs/configuration.md.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/log.hpp"
+#include "delivery/settings.hpp"
+#include "dns/resolver.hpp"
+#include "gate/gate.hpp"
+#include "queue/schedule.hpp"
+#include "relay/relay.hpp"
+#include "store/database.hpp"
+
+namespace pinnace::app {
+
+struct LogSettings {
+  base::Level level = base::Level::info;
+  std::string file;  // empty: standard error
+};
+
+struct RelayConfig {
+  relay::Settings relay;
+  delivery::Settings delivery;
+  queue::ScheduleSettings queue;
+  dns::Settings dns;
+  store::Settings store;
+  LogSettings log;
+  std::string data;
+  std::string control;
+  std::string certificate;  // empty: no STARTTLS on the listener
+  std::string key;
+  std::string roots;  // empty: the system's
+};
+
+struct GateConfig {
+  gate::Settings gate;
+  LogSettings log;
+  std::string certificate;
+  std::string key;
+  std::string backup_key;
+  std::string control;  // empty: none
+};
+
+base::Result<RelayConfig> load_relay_config(const std::string& file);
+base::Result<GateConfig> load_gate_config(const std::string& file);
+
+}  // namespace pinnace::app

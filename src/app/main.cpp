@@ -1,0 +1,184 @@
+// The command line: every command, its options, and where it goes.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "app/commands.hpp"
+#include "app/services.hpp"
+
+namespace {
+
+using namespace pinnace;
+
+std::string default_control() {
+  const char* set = std::getenv("PINNACE_CONTROL");
+  return set ? set : "/run/pinnace/relay.sock";
+}
+
+void add_service_options(CLI::App* command, app::Service& service) {
+  command
+      ->add_option("--control", service.control,
+                   "The running relay's control socket, as in its configuration (also from PINNACE_CONTROL)")
+      ->capture_default_str();
+  command->add_flag("--json", service.json, "Answer in JSON, for programs");
+}
+
+void add_queue_commands(CLI::App& root, app::Service& service, std::string& id, bool& all, int& code) {
+  auto* queue = root.add_subcommand("queue", "Look after the mail that a relay holds");
+  queue->require_subcommand(1);
+  auto* list = queue->add_subcommand("list", "What is queued, why it waits, and when it is tried next");
+  auto* show = queue->add_subcommand("show", "One message: every recipient, its last attempt, the reason");
+  auto* retry =
+      queue->add_subcommand("retry", "Try a message now, or all of them, whatever the schedule says");
+  auto* remove =
+      queue->add_subcommand("remove", "Delete a message. No bounce is sent; the relay logs that you did");
+  for (auto* command : {list, show, retry, remove}) add_service_options(command, service);
+  for (auto* command : {show, remove})
+    command->add_option("ID", id, "The message, as 'queue list' names it")->required();
+  retry->add_option("ID", id, "The message, as 'queue list' names it");
+  retry->add_flag("--all", all, "Every message that waits");
+  list->callback([&] { code = app::queue_list(service); });
+  show->callback([&] { code = app::queue_show(service, id); });
+  remove->callback([&] { code = app::queue_remove(service, id); });
+  retry->callback([&] {
+    if (id.empty() != all) throw CLI::ValidationError("retry", "name one ID, or --all");
+    code = app::queue_retry(service, id);
+  });
+}
+
+void add_pins_commands(CLI::App& root, app::Service& service, std::string& name, app::SetPins& set,
+                       app::AdvertRequest& advert, int& code) {
+  auto* pins =
+      root.add_subcommand("pins", "What the relay noted of receivers' keys; what a gate would advertise");
+  pins->require_subcommand(1);
+  auto* list = pins->add_subcommand(
+      "list", "Every pin set and STSEC note: from where, how much it is worth, until when");
+  auto* show = pins->add_subcommand("show", "What is noted of one host or domain");
+  auto* forget = pins->add_subcommand(
+      "forget",
+      "Forget what is noted of a host or domain. Do so only when its postmaster confirmed, "
+      "by another way, that its key changed; the relay logs that you did");
+  auto* put =
+      pins->add_subcommand("set", "Pin a host or domain yourself, from keys that you were given another way");
+  for (auto* command : {list, show, forget, put}) add_service_options(command, service);
+  for (auto* command : {show, forget})
+    command->add_option("NAME", name, "An MX host or a recipient domain")->required();
+  put->add_option("NAME", set.name, "An MX host (with :PORT where it is not 25), or a recipient domain")
+      ->required();
+  put->add_option("--pin", set.pins, "Base64 of the SHA-256 of a key's SubjectPublicKeyInfo; once for each")
+      ->required();
+  put->add_option("--max-age", set.max_age, "How long they hold")->capture_default_str();
+  put->add_flag("--domain", set.domain, "NAME is a recipient domain");
+  auto* print = pins->add_subcommand("advert", "Print the EHLO lines that a gate with these keys advertises");
+  print->add_option("--cert", advert.certificate, "The certificate chain, PEM, leaf first")->required();
+  print->add_option("--key", advert.key, "Its private key, PEM")->required();
+  print
+      ->add_option("--backup-key", advert.backup_key,
+                   "The backup: a private key, a public key or a certificate, PEM")
+      ->required();
+  print->add_option("--max-age", advert.max_age, "How long senders are to hold the pins")
+      ->capture_default_str();
+  print->add_option("--scope", advert.scope, "HOST or DOMAIN")
+      ->check(CLI::IsMember({"HOST", "DOMAIN"}))
+      ->capture_default_str();
+  print->add_option("--mode", advert.mode, "ENFORCE or REPORT")
+      ->check(CLI::IsMember({"ENFORCE", "REPORT"}))
+      ->capture_default_str();
+  print->add_option("--stsec-max-age", advert.stsec_max_age, "Advertise STSEC too; 0: do not")
+      ->capture_default_str();
+  print->add_option("--rua", advert.rua, "Where reports go: a mailto: or https: URI");
+  print->add_flag("--json", advert.json, "Answer in JSON, for programs");
+  list->callback([&] { code = app::pins_list(service); });
+  show->callback([&] { code = app::pins_show(service, name); });
+  forget->callback([&] { code = app::pins_forget(service, name); });
+  put->callback([&] { code = app::pins_set(service, set); });
+  print->callback([&] { code = app::pins_advert(advert); });
+}
+
+void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyRequest& verify, bool& json,
+                          int& code) {
+  auto* linting = root.add_subcommand("lint", "Check what a server says, without a network");
+  linting->require_subcommand(1);
+  auto* pkp = linting->add_subcommand("pkp",
+                                      "Check the PKP lines of an EHLO reply; with the chain or its keys, say "
+                                      "whether a sender would note them. "
+                                      "Exit code: 0 valid, 1 invalid, 2 wrong usage");
+  pkp->add_option("FILE", lint.file, "EHLO lines as captured, or - for standard input")->required();
+  auto* chain = pkp->add_option("--chain", lint.chain, "The server's certificate chain, PEM, leaf first");
+  pkp->add_option("--spki", lint.spki, "Instead: the pins of the chain's keys, leaf first")->excludes(chain);
+  pkp->add_option("--name", lint.name, "The MX host, for a pinned CA's leaf");
+  pkp->add_option("--roots", lint.roots, "Trust anchors, PEM (default: the system's)");
+  pkp->add_flag("--json", lint.json, "Answer in JSON, for programs");
+  pkp->callback([&] { code = app::lint_pkp(lint); });
+
+  auto* verifying = root.add_subcommand("verify", "Verify as a delivery does, without a network");
+  verifying->require_subcommand(1);
+  auto* one =
+      verifying->add_subcommand("chain",
+                                "Does a certificate chain match pins? Answers in JSON. Exit code: 0 it "
+                                "does, 1 it does not, 2 wrong usage");
+  one->add_option("--pins", verify.pins, "The pins: EHLO lines, or a base64 a line")->required();
+  one->add_option("--chain", verify.chain, "The chain, PEM, leaf first")->required();
+  one->add_option("--name", verify.names,
+                  "A name that a leaf under a pinned CA may bear; several may be given")
+      ->required();
+  one->add_option("--roots", verify.roots,
+                  "Where a pinned root is found that the chain lacks, PEM (default: the system's)");
+  one->add_option("--time", verify.time, "When: 2026-11-23T18:27:51Z, or seconds since 1970 (default: now)");
+  one->add_flag("--json", json, "Answers are in JSON anyway");
+  one->callback([&] { code = app::verify_chain(verify); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App root(
+      "Pinnace makes mail between servers resist interception: a relay that remembers the keys of the "
+      "servers it "
+      "delivers to and holds mail rather than hand it to anybody else, and a gate that makes any mail server "
+      "announce "
+      "its keys.",
+      "pinnace");
+  root.require_subcommand(1);
+  root.set_version_flag("--version", PINNACE_VERSION);
+  int code = 0;
+  std::string config, id, name;
+  app::Service service{default_control(), false};
+  app::SetPins set;
+  app::AdvertRequest advert;
+  app::LintRequest lint;
+  app::VerifyRequest verify;
+  bool json = false, all = false;
+
+  auto* relay =
+      root.add_subcommand("relay", "Take mail over SMTP, queue it durably, deliver it under noted pins");
+  auto* gate =
+      root.add_subcommand("gate", "Stand as the MX before a mail server: TLS, and the pins of its keys");
+  for (auto* command : {relay, gate}) {
+    command
+        ->add_option("--config", config,
+                     "The configuration, TOML (docs/configuration.md); try 'pinnace config check'")
+        ->required();
+  }
+  relay->callback([&] { code = app::run_relay(config); });
+  gate->callback([&] { code = app::run_gate(config); });
+  auto* configuration = root.add_subcommand("config", "Look at configurations");
+  configuration->require_subcommand(1);
+  auto* check = configuration->add_subcommand(
+      "check", "Is a configuration good? Names file, line, key and what was expected");
+  check->add_option("FILE", config, "The configuration of a relay or a gate")->required();
+  check->add_flag("--json", json, "Answer in JSON, for programs");
+  check->callback([&] { code = app::check_config(config, json); });
+  add_queue_commands(root, service, id, all, code);
+  add_pins_commands(root, service, name, set, advert, code);
+  add_offline_commands(root, lint, verify, json, code);
+
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return root.exit(e) == 0 ? 0 : 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "pinnace: %s\n", e.what());
+    return 1;
+  }
+  return code;
+}

@@ -1,0 +1,243 @@
+#include "app/relay_commands.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "names/domain.hpp"
+
+namespace pinnace::app {
+namespace json = boost::json;
+namespace {
+
+std::string text(const json::object& request, std::string_view key) {
+  const auto* value = request.if_contains(key);
+  return value && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::int64_t number(const json::object& request, std::string_view key, std::int64_t fallback) {
+  const auto* value = request.if_contains(key);
+  return value && value->is_int64() ? value->as_int64() : fallback;
+}
+
+// The queue may hold text that is not UTF-8 (a peer's reply); JSON may not.
+std::string utf8(const std::string& s) {
+  std::string out;
+  for (const char c : s) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x80) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", octet);
+    }
+  }
+  return out;
+}
+
+json::value time_or_null(base::Time t) {
+  return t == base::Time{} ? json::value(nullptr) : json::value(base::format_time(t));
+}
+
+json::object to_json(const queue::Message& m) {
+  json::array recipients;
+  for (const queue::Recipient& r : m.recipients) {
+    json::object one;
+    one["address"] = utf8(r.address);
+    one["state"] = queue::to_string(r.state);
+    one["attempts"] = r.attempts;
+    one["last_status"] = r.status;
+    one["reason"] = utf8(r.reason);
+    one["reply"] = utf8(r.reply);
+    one["host"] = r.host;
+    one["last_attempt"] = time_or_null(r.last_attempt);
+    one["next_attempt"] =
+        r.state == queue::RecipientState::waiting ? time_or_null(r.next_attempt) : json::value(nullptr);
+    recipients.push_back(std::move(one));
+  }
+  json::object out;
+  out["id"] = m.id.str();
+  out["sender"] = utf8(m.reverse_path);
+  out["recipients"] = std::move(recipients);
+  out["size"] = m.size;
+  out["arrived"] = base::format_time(m.arrived);
+  out["client"] = utf8(m.client);
+  return out;
+}
+
+json::object to_json(const pins::PinSet& s, base::Time now) {
+  json::array list;
+  for (const auto& p : s.pins) {
+    json::object one;
+    one["pin"] = p.pin.str();
+    one["expires"] = base::format_time(p.expires);
+    list.push_back(std::move(one));
+  }
+  json::object out;
+  out["name"] = s.name;
+  out["scope"] = pins::to_string(s.scope);
+  out["mode"] = pins::to_string(s.mode);
+  out["basis"] = pins::to_string(s.basis);
+  out["stage"] = pins::to_string(s.stage);
+  out["enforced"] = s.enforced(now);
+  out["pins"] = std::move(list);
+  out["noted"] = base::format_time(s.noted);
+  out["noted_from"] = s.noted_from;
+  out["expires"] = base::format_time(s.expires());
+  out["expired"] = s.expired(now);
+  out["matched_sessions"] = s.matched_sessions;
+  out["last_matched"] = time_or_null(s.last_matched);
+  json::array hosts;
+  for (const auto& h : s.hosts) hosts.emplace_back(h);
+  out["hosts"] = std::move(hosts);
+  if (!s.rua.empty()) out["rua"] = s.rua;
+  return out;
+}
+
+json::object to_json(const pins::StsecRecord& r, base::Time now) {
+  json::object out;
+  out["name"] = r.host;
+  out["scope"] = "HOST";
+  out["policy"] = "stsec";
+  out["enforced"] = r.in_force(now);
+  out["noted"] = base::format_time(r.noted);
+  out["expires"] = base::format_time(r.expires);
+  out["expired"] = !r.in_force(now);
+  return out;
+}
+
+std::unexpected<base::Error> no_such_message(const std::string& id) {
+  return base::fail("api.command",
+                    fmt::format("no message {} is in the queue: 'pinnace queue list' shows what is", id));
+}
+
+}  // namespace
+
+io::Task<base::Result<json::value>> RelayCommands::run(json::object request) {
+  const std::string command = text(request, "command");
+  if (command == "queue.list") co_return queue_list(request);
+  if (command == "queue.show") co_return queue_show(request);
+  if (command == "queue.retry") co_return queue_retry(request);
+  if (command == "queue.remove") co_return co_await queue_remove(std::move(request));
+  if (command == "pins.list") co_return pins_list("");
+  if (command == "pins.show") co_return pins_list(text(request, "name"));
+  if (command == "pins.forget") co_return co_await pins_forget(std::move(request));
+  if (command == "pins.set") co_return co_await pins_set(std::move(request));
+  co_return base::fail("api.command", fmt::format("a relay does not know the command '{}'", command));
+}
+
+RelayCommands::Answer RelayCommands::queue_list(const json::object& request) const {
+  const auto after = queue::MessageId::parse(text(request, "after")).value_or(queue::MessageId{});
+  const auto limit =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(number(request, "limit", 1000), 1, 10000));
+  auto found = queue_.list(after, limit);
+  if (!found) return std::unexpected(found.error());
+  json::array out;
+  for (const auto& m : *found) out.push_back(to_json(m));
+  return json::value(std::move(out));
+}
+
+RelayCommands::Answer RelayCommands::queue_show(const json::object& request) const {
+  const std::string id = text(request, "id");
+  const auto parsed = queue::MessageId::parse(id);
+  if (!parsed) return no_such_message(id);
+  auto found = queue_.find(*parsed);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return no_such_message(id);
+  return json::value(to_json(**found));
+}
+
+RelayCommands::Answer RelayCommands::queue_retry(const json::object& request) {
+  const std::string id = text(request, "id");
+  json::object out;
+  if (id.empty()) {
+    out["retried"] = queue_.retry_all();
+    base::log_info("operator_retry", {{"id", "all"}});
+    return json::value(std::move(out));
+  }
+  const auto parsed = queue::MessageId::parse(id);
+  if (!parsed || !queue_.retry(*parsed)) return no_such_message(id);
+  base::log_info("operator_retry", {{"id", id}});
+  out["retried"] = 1;
+  return json::value(std::move(out));
+}
+
+io::Task<RelayCommands::Answer> RelayCommands::queue_remove(json::object request) {
+  const std::string id = text(request, "id");
+  const auto parsed = queue::MessageId::parse(id);
+  if (!parsed) co_return no_such_message(id);
+  const auto message = queue_.find(*parsed);
+  const auto removed = co_await queue_.remove(*parsed);
+  if (!removed) co_return std::unexpected(removed.error());
+  if (!*removed) co_return no_such_message(id);
+  base::log_warning("operator_remove",
+                    {{"id", id}, {"from", message && *message ? (*message)->reverse_path : std::string()}});
+  json::object out;
+  out["removed"] = id;
+  co_return json::value(std::move(out));
+}
+
+RelayCommands::Answer RelayCommands::pins_list(const std::string& name) const {
+  auto sets = pins_.list();
+  if (!sets) return std::unexpected(sets.error());
+  auto stsec = pins_.list_stsec();
+  if (!stsec) return std::unexpected(stsec.error());
+  json::array out;
+  for (const auto& s : *sets) {
+    if (name.empty() || s.name == name) out.push_back(to_json(s, clock_.now()));
+  }
+  for (const auto& r : *stsec) {
+    if (name.empty() || r.host == name) out.push_back(to_json(r, clock_.now()));
+  }
+  if (!name.empty() && out.empty()) {
+    return base::fail("api.command",
+                      fmt::format("nothing is noted of {}: 'pinnace pins list' shows what is", name));
+  }
+  return json::value(std::move(out));
+}
+
+io::Task<RelayCommands::Answer> RelayCommands::pins_forget(json::object request) {
+  const std::string name = text(request, "name");
+  auto known = pins_list(name);
+  if (!known) co_return known;
+  if (name.empty()) co_return base::fail("api.command", "a host's or domain's name is expected");
+  std::vector<std::string> keys;
+  for (const char* prefix : {"host/", "domain/", "stsec/"}) keys.push_back(prefix + name);
+  for (const std::string& key : keys) {
+    const auto done = co_await pins_.erase(key);
+    if (!done) co_return std::unexpected(done.error());
+  }
+  base::log_warning("operator_forget_pins", {{"name", name}, {"was", json::serialize(*known)}});
+  json::object out;
+  out["forgotten"] = std::move(*known);
+  co_return json::value(std::move(out));
+}
+
+io::Task<RelayCommands::Answer> RelayCommands::pins_set(json::object request) {
+  const std::string name = text(request, "name");
+  pins::PinSet set;
+  set.scope = text(request, "scope") == "DOMAIN" ? pins::Scope::domain : pins::Scope::host;
+  const auto host = names::Domain::parse(name.substr(0, name.find(':')));
+  if (!host) co_return base::fail("api.command", host.error().detail);
+  set.name = host->str() + (name.find(':') == std::string::npos ? "" : name.substr(name.find(':')));
+  set.basis = pins::Basis::operator_rule;
+  set.stage = pins::Stage::enforced;
+  set.noted = clock_.now();
+  set.noted_from = "the operator";
+  const base::Seconds max_age(number(request, "max_age", 60 * 86400));
+  const auto* list = request.if_contains("pins");
+  if (list && list->is_array()) {
+    for (const auto& item : list->as_array()) {
+      const auto pin = item.is_string() ? pins::Pin::parse(std::string_view(item.as_string())) : std::nullopt;
+      if (!pin) co_return base::fail("api.command", "a pin is the base64 of 32 octets");
+      set.pins.push_back({*pin, set.noted + max_age});
+    }
+  }
+  if (set.pins.empty() || set.pins.size() > pins::kMaxPins || max_age <= base::Seconds(0)) {
+    co_return base::fail("api.command", "1 to 32 pins and a time are expected");
+  }
+  const auto saved = co_await pins_.save(set);
+  if (!saved) co_return std::unexpected(saved.error());
+  base::log_warning("operator_set_pins", {{"name", set.name}, {"until", base::format_time(set.expires())}});
+  co_return json::value(to_json(set, clock_.now()));
+}
+
+}  // namespace pinnace::app

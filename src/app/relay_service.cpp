@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "api/control.hpp"
+#include "app/relay_commands.hpp"
+#include "app/service_loop.hpp"
+#include "app/services.hpp"
+#include "delivery/deliverer.hpp"
+
+namespace pinnace::app {
+namespace {
+
+base::Result<tls::TrustStore> load_roots(const std::string& file) {
+  if (file.empty()) return tls::TrustStore::system();
+  return tls::TrustStore::load(file);
+}
+
+base::Result<std::optional<tls::ServerContext>> load_certificate(const RelayConfig& config) {
+  if (config.certificate.empty()) return std::optional<tls::ServerContext>();
+  auto context = tls::ServerContext::load(config.certificate, config.key);
+  if (!context) return std::unexpected(context.error());
+  return std::optional<tls::ServerContext>(std::move(*context));
+}
+
+base::Result<> run(const RelayConfig& config) {
+  auto roots = load_roots(config.roots);
+  if (!roots) return std::unexpected(roots.error());
+  auto certificate = load_certificate(config);
+  if (!certificate) return std::unexpected(certificate.error());
+
+  // Objects end in the order opposite to this; tasks that use them are dropped before (run_until_stopped).
+  io::Loop loop;
+  const base::SystemClock clock;
+  auto resolver = dns::Resolver::create(loop, config.dns);
+  if (!resolver) return std::unexpected(resolver.error());
+  auto db = store::Database::open(loop, config.data, config.store);
+  if (!db) return std::unexpected(db.error());
+  discovery::Routes routes(loop, **resolver);
+  discovery::PinStore pins(**db);
+  std::unique_ptr<delivery::Deliverer> deliverer;
+  auto queue = queue::Queue::open(loop, **db, clock, config.queue, [&deliverer](const std::string& domain) {
+    if (deliverer) deliverer->wake(domain);
+  });
+  if (!queue) return std::unexpected(queue.error());
+  delivery::Tools tools{loop, clock, config.delivery, tls::ClientContext(), *roots};
+  deliverer = std::make_unique<delivery::Deliverer>(tools, **queue, routes, pins);
+  relay::Relay relay(loop, clock, **queue, config.relay, *certificate);
+  RelayCommands commands(**queue, pins, clock);
+  api::ControlServer control(
+      loop, [&commands](boost::json::object request) { return commands.run(std::move(request)); });
+
+  auto finish = [&loop](base::Result<> result) {
+    loop.drop_tasks();
+    return result;
+  };
+  if (auto started = control.start(config.control); !started) return finish(started);
+  if (auto started = relay.start(); !started) return finish(started);
+  base::log_info("ready", {{"service", "relay"},
+                           {"hostname", config.relay.hostname},
+                           {"queued", std::to_string((*queue)->stats().messages)}});
+  for (const std::string& domain : (*queue)->due_domains()) deliverer->wake(domain);
+  run_until_stopped(
+      loop,
+      [&] {
+        relay.stop();
+        control.stop();
+        deliverer->stop();
+      },
+      [&] { return relay.sessions() == 0 && deliverer->stopped(); });
+  return {};
+}
+
+}  // namespace
+
+int run_relay(const std::string& config_file) {
+  auto config = load_relay_config(config_file);
+  if (!config) return refuse_to_start(config.error());
+  if (!set_up_log(config->log)) {
+    return refuse_to_start({"config.log", fmt::format("cannot write the log file {}", config->log.file)});
+  }
+  const auto done = run(*config);
+  return done ? 0 : refuse_to_start(done.error());
+}
+
+}  // namespace pinnace::app

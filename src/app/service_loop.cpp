@@ -1,0 +1,51 @@
+#include "app/service_loop.hpp"
+
+#include <csignal>
+#include <cstdio>
+
+namespace pinnace::app {
+
+int refuse_to_start(const base::Error& error) {
+  std::fprintf(stderr, "pinnace: %s\n", error.detail.c_str());
+  return 1;
+}
+
+bool set_up_log(const LogSettings& settings) {
+  // Writes to a peer that has gone are errors, not signals.
+  std::signal(SIGPIPE, SIG_IGN);
+  base::set_log_level(settings.level);
+  return settings.file.empty() || base::set_log_file(settings.file);
+}
+
+namespace {
+
+io::Task<void> end(io::Loop& loop, const std::function<bool()>& stopped) {
+  const auto until = io::Steady::now() + std::chrono::seconds(10);
+  io::Timer timer(loop);
+  while (!stopped() && io::Steady::now() < until) {
+    const bool elapsed = co_await timer.wait(std::chrono::milliseconds(20));
+    if (!elapsed) break;
+  }
+  loop.stop();
+}
+
+}  // namespace
+
+void run_until_stopped(io::Loop& loop, const std::function<void()>& stop,
+                       const std::function<bool()>& stopped) {
+  bool stopping = false;
+  const auto begin_stop = [&] {
+    if (stopping) return;
+    stopping = true;
+    base::log_info("stopping", {});
+    stop();
+    loop.spawn(end(loop, stopped));
+  };
+  loop.on_signal(SIGTERM, begin_stop);
+  loop.on_signal(SIGINT, begin_stop);
+  loop.run();
+  loop.drop_tasks();
+  base::log_info("stopped", {});
+}
+
+}  // namespace pinnace::app

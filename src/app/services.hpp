@@ -1,0 +1,12 @@
+// The services: each wires its objects and runs until it is told to stop.
+#pragma once
+
+#include <string>
+
+namespace pinnace::app {
+
+// Both return the process's exit code: 0 after an orderly stop, 1 where it could not start (and say why).
+int run_relay(const std::string& config_file);
+int run_gate(const std::string& config_file);
+
+}  // namespace pinnace::app

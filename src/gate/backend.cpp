@@ -1,0 +1,119 @@
+#include "gate/backend.hpp"
+
+#include <fmt/format.h>
+
+namespace pinnace::gate {
+namespace {
+
+std::string port_octets(std::uint16_t port) {
+  return {static_cast<char>(port >> 8), static_cast<char>(port & 255)};
+}
+
+}  // namespace
+
+std::string proxy_v2_header(const Client& c) {
+  const bool v4 = c.address.is_v4() && c.local.is_v4();
+  const auto octets = [&](const io::IpAddress& a) {
+    if (v4 || !a.is_v4()) return std::string(reinterpret_cast<const char*>(a.bytes().data()), v4 ? 4 : 16);
+    std::string mapped(10, '\0');
+    return mapped + "\xff\xff" + std::string(reinterpret_cast<const char*>(a.bytes().data()), 4);
+  };
+  const std::string addresses =
+      octets(c.address) + octets(c.local) + port_octets(c.port) + port_octets(c.local_port);
+  std::string out("\r\n\r\n\0\r\nQUIT\n", 12);
+  out += '\x21';                // version 2, PROXY
+  out += v4 ? '\x11' : '\x21';  // TCP over IPv4 or IPv6
+  return out + port_octets(static_cast<std::uint16_t>(addresses.size())) + addresses;
+}
+
+io::Task<base::Result<smtp::Reply>> Backend::reply() {
+  char buffer[4096];
+  for (;;) {
+    auto got = parser_.next();
+    if (!got) co_return std::unexpected(got.error());
+    if (*got) co_return std::move(**got);
+    const auto n = co_await stream_.read_some(buffer, sizeof buffer);
+    if (!n) co_return std::unexpected(n.error());
+    if (*n == 0) co_return base::fail("gate.backend", "the backend closed the connection");
+    parser_.receive({buffer, *n});
+  }
+}
+
+io::Task<base::Result<smtp::Reply>> Backend::ask(std::string line) {
+  line += "\r\n";
+  const auto sent = co_await stream_.write_all(line);
+  if (!sent) co_return std::unexpected(sent.error());
+  co_return co_await reply();
+}
+
+io::Task<base::Result<>> Backend::introduce(std::string client_name) {
+  if (client_name == introduced_) co_return base::Result<>{};
+  const auto said = co_await ask("EHLO " + client_name);
+  if (!said) co_return std::unexpected(said.error());
+  if (said->code != 250) co_return base::fail("gate.backend", "the backend refuses EHLO: " + said->text());
+  introduced_ = client_name;
+  co_return base::Result<>{};
+}
+
+io::Task<base::Result<>> Backend::tell_xclient(const Client& client) {
+  const auto offered = capabilities_.parameters("XCLIENT");
+  if (offered.empty()) {
+    co_return base::fail("gate.backend",
+                         "the backend does not offer XCLIENT: allow this gate's address "
+                         "(Postfix: smtpd_authorized_xclient_hosts)");
+  }
+  std::string line =
+      "XCLIENT ADDR=" + (client.address.is_v4() ? "" : std::string("IPV6:")) + client.address.str();
+  if ((" " + offered.front() + " ").find(" PORT ") != std::string::npos)
+    line += fmt::format(" PORT={}", client.port);
+  const auto said = co_await ask(line);
+  if (!said) co_return std::unexpected(said.error());
+  if (said->code != 220) co_return base::fail("gate.backend", "the backend refuses XCLIENT: " + said->text());
+  co_return base::Result<>{};
+}
+
+io::Task<std::expected<std::unique_ptr<Backend>, Backend::Refused>> Backend::open(io::Loop& loop,
+                                                                                  const Settings& settings,
+                                                                                  Client client) {
+  const auto refuse = [](const base::Error& e) {
+    return std::unexpected(
+        Refused{e.detail, smtp::Reply::make(421, "4.3.2 no service now, try again later")});
+  };
+  auto connected = co_await io::connect(loop, settings.backend, std::chrono::seconds(10));
+  if (!connected) co_return refuse(connected.error());
+  std::unique_ptr<Backend> backend(new Backend(std::move(*connected)));
+  backend->stream_.set_idle_timeout(settings.backend_timeout);
+  if (settings.client_address == ClientAddress::proxy_v2) {
+    const std::string header = proxy_v2_header(client);
+    const auto sent = co_await backend->stream_.write_all(header);
+    if (!sent) co_return refuse(sent.error());
+  }
+  const auto greeting = co_await backend->reply();
+  if (!greeting) co_return refuse(greeting.error());
+  if (greeting->code != 220) co_return std::unexpected(Refused{greeting->text(), *greeting});
+  const auto ehlo = co_await backend->ask("EHLO " + settings.hostname);
+  if (!ehlo) co_return refuse(ehlo.error());
+  backend->capabilities_ = smtp::Capabilities(*ehlo);
+  if (settings.client_address == ClientAddress::xclient) {
+    const auto told = co_await backend->tell_xclient(client);
+    if (!told) co_return refuse(told.error());
+  }
+  co_return backend;
+}
+
+io::Task<base::Result<>> Backend::write_body(std::string_view text) {
+  std::string wire;
+  wire.reserve(text.size() + 64);
+  if (!dots_.write(text, wire)) co_return base::fail("gate.backend", "the message has a bare CR or LF");
+  co_return co_await stream_.write_all(wire);
+}
+
+io::Task<base::Result<smtp::Reply>> Backend::end_body() {
+  std::string wire;
+  if (!dots_.finish(wire)) co_return base::fail("gate.backend", "the message has a bare CR or LF");
+  const auto sent = co_await stream_.write_all(wire);
+  if (!sent) co_return std::unexpected(sent.error());
+  co_return co_await reply();
+}
+
+}  // namespace pinnace::gate

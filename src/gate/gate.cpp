@@ -1,0 +1,293 @@
+#include "gate/gate.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "gate/backend.hpp"
+#include "smtp/server.hpp"
+
+namespace pinnace::gate {
+
+using Kind = smtp::Server::Kind;
+using smtp::Reply;
+
+base::Result<pins::Advert> make_advert(const Settings& settings, const tls::PeerChain& chain,
+                                       const pins::Pin& backup) {
+  pins::Advert advert;
+  const auto keys = chain.pins();
+  advert.pins.push_back({keys.front(), std::nullopt});
+  if (backup != keys.front()) advert.pins.push_back({backup, std::nullopt});
+  advert.max_age = settings.max_age;
+  advert.scope = settings.scope;
+  advert.mode = settings.mode;
+  advert.rua = settings.rua;
+  if (auto good = pins::check_own_advert(advert, keys); !good) return std::unexpected(good.error());
+  // What a sender would not take must not be sent either.
+  std::vector<std::string> behind;
+  for (const std::string& line : pins::ehlo_lines(advert)) behind.push_back(line.substr(4));
+  if (const auto parsed = pins::parse_advert(behind); !parsed.advert) {
+    return base::fail("pins.own_advert", "the advert would be invalid: " + parsed.problems.front());
+  }
+  return advert;
+}
+
+// One client's session and the backend's beside it.
+struct Gate::Session {
+  Session(io::Loop& l, const Settings& s, io::Stream c) : loop(l), settings(s), stream(std::move(c)) {}
+
+  io::Loop& loop;
+  const Settings& settings;
+  io::Stream stream;
+  Client client;
+  std::unique_ptr<Backend> backend;
+  std::optional<smtp::Server> server;
+  bool in_transaction = false;
+  bool in_body = false;
+
+  io::Task<bool> connect_backend();
+  io::Task<bool> act(const smtp::Server::Action& action, const tls::ServerContext& tls);
+  io::Task<void> mail(std::string line);
+  io::Task<void> pass(std::string line);
+  void answer(const base::Result<Reply>& reply);
+  void lose_backend(const std::string& why);
+};
+
+void Gate::Session::lose_backend(const std::string& why) {
+  base::log_warning("backend_failed", {{"client", client.address.str()}, {"detail", why}});
+  backend.reset();
+}
+
+void Gate::Session::answer(const base::Result<Reply>& reply) {
+  if (reply) {
+    server->answer(*reply);
+    if (reply->code != 421) return;
+    backend.reset();
+    return;
+  }
+  lose_backend(reply.error().detail);
+  server->answer(Reply::make(421, "4.3.2 no service now, try again later"));
+}
+
+io::Task<bool> Gate::Session::connect_backend() {
+  auto opened = co_await Backend::open(loop, settings, client);
+  if (opened) {
+    backend = std::move(*opened);
+    co_return true;
+  }
+  base::log_warning("backend_failed", {{"client", client.address.str()}, {"detail", opened.error().detail}});
+  if (!server) {
+    const std::string refusal = opened.error().reply.wire();
+    const auto said = co_await stream.write_all(refusal);
+    (void)said;
+  }
+  co_return false;
+}
+
+// The backend's answer to one line is the client's.
+io::Task<void> Gate::Session::pass(std::string line) {
+  if (!backend) {
+    answer(base::fail("gate.backend", "the backend's session is gone"));
+    co_return;
+  }
+  const auto reply = co_await backend->ask(std::move(line));
+  answer(reply);
+}
+
+io::Task<void> Gate::Session::mail(std::string line) {
+  if (!backend) {
+    const bool connected = co_await connect_backend();
+    if (!connected) {
+      answer(base::fail("gate.backend", "the backend cannot be had again"));
+      co_return;
+    }
+  }
+  const auto known = co_await backend->introduce(server->client_name());
+  if (!known) {
+    answer(std::unexpected(known.error()));
+    co_return;
+  }
+  in_transaction = true;
+  co_await pass(std::move(line));
+}
+
+io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls::ServerContext& tls) {
+  switch (action.kind) {
+    case Kind::send: {
+      const auto sent = co_await stream.write_all(action.bytes);
+      if (!sent) server->peer_closed();
+      break;
+    }
+    case Kind::read: {
+      char buffer[16 << 10];
+      const auto n = co_await stream.read_some(buffer, sizeof buffer);
+      if (n && *n > 0) {
+        server->receive({buffer, *n});
+      } else if (!n && (n.error().code == "io.timeout" || n.error().code == "io.interrupted")) {
+        server->shut_down(n.error().code == "io.timeout" ? "waited too long" : "is being restarted");
+      } else {
+        server->peer_closed();
+      }
+      break;
+    }
+    case Kind::start_tls: {
+      const auto shaken = co_await tls::start_server(stream, tls);
+      if (shaken) {
+        server->tls_established();
+      } else {
+        base::log_info("tls_failed", {{"client", client.address.str()}, {"detail", shaken.error().detail}});
+        server->peer_closed();
+      }
+      break;
+    }
+    case Kind::mail:
+      co_await mail(std::string(action.line));
+      break;
+    case Kind::rcpt:
+      co_await pass(std::string(action.line));
+      break;
+    case Kind::data: {
+      if (!backend) {
+        answer(base::fail("gate.backend", "the backend's session is gone"));
+        break;
+      }
+      const auto reply = co_await backend->ask("DATA");
+      in_body = reply && reply->code == 354;
+      if (in_body) backend->begin_body();
+      answer(reply);
+      break;
+    }
+    case Kind::body: {
+      if (!backend) break;
+      const auto written = co_await backend->write_body(action.bytes);
+      if (!written) lose_backend(written.error().detail);
+      break;
+    }
+    case Kind::body_end: {
+      in_body = in_transaction = false;
+      if (!backend) {
+        answer(base::fail("gate.backend", "the backend's session was lost in the message"));
+        break;
+      }
+      const auto reply = co_await backend->end_body();
+      answer(reply);
+      break;
+    }
+    case Kind::reset:
+      // A message broken off has no end that may be said: only the connection's.
+      if (in_body) backend.reset();
+      if (backend && in_transaction) {
+        const auto reply = co_await backend->ask("RSET");
+        if (!reply || !reply->positive()) backend.reset();
+      }
+      in_body = in_transaction = false;
+      break;
+    case Kind::close:
+      co_return false;
+  }
+  co_return true;
+}
+
+Gate::Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, pins::Advert advert)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      tls_(std::move(tls)),
+      advert_lines_(pins::ehlo_lines(advert)) {
+  if (settings_.stsec_max_age > base::Seconds(0)) {
+    advert_lines_.push_back(pins::ehlo_line(pins::Stsec{settings_.stsec_max_age}));
+  }
+}
+
+base::Result<> Gate::start() {
+  for (const io::Endpoint& at : settings_.listen) {
+    auto listener = io::Listener::bind(loop_, at);
+    if (!listener) return std::unexpected(listener.error());
+    listeners_.push_back(std::make_unique<io::Listener>(std::move(*listener)));
+  }
+  for (const auto& listener : listeners_) loop_.spawn(accept(listener.get()));
+  return {};
+}
+
+void Gate::stop() {
+  stopping_ = true;
+  for (const auto& listener : listeners_) listener->close();
+  for (Session* s : sessions_) {
+    if (!s->in_transaction) s->stream.interrupt();
+  }
+}
+
+io::Task<void> Gate::accept(io::Listener* listener) {
+  for (;;) {
+    auto stream = co_await listener->accept();
+    if (!stream) {
+      if (stream.error().code == "io.interrupted") co_return;
+      base::log_error("accept_failed", {{"detail", stream.error().detail}});
+      io::Timer pause(loop_);
+      const bool waited = co_await pause.wait(std::chrono::milliseconds(200));
+      if (!waited) co_return;
+      continue;
+    }
+    const auto address = stream->peer_address();
+    const auto local = stream->local_address();
+    const auto peer = io::Endpoint::parse(stream->peer());
+    if (!address || !local || !peer) continue;
+    std::size_t& of_client = per_client_[*address];
+    if (sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client) {
+      base::log_warning("session_refused", {{"client", address->str()}, {"why", "too many sessions"}});
+      const std::string busy =
+          Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections").wire();
+      const auto said = co_await stream->write_all(busy);
+      (void)said;
+      if (of_client == 0) per_client_.erase(*address);
+      continue;
+    }
+    auto session = std::make_shared<Session>(loop_, settings_, std::move(*stream));
+    session->client = {*address, peer->port, *local, listener->local().port};
+    ++of_client;
+    loop_.spawn(serve(session));
+  }
+}
+
+namespace {
+
+// The backend's offers that hold through the gate. Others would let a client speak for somebody else
+// (XCLIENT), or change the framing that the gate reads (CHUNKING).
+smtp::ServerOptions options_for(const Settings& settings, const smtp::Capabilities& backend,
+                                const std::vector<std::string>& advert_lines) {
+  smtp::ServerOptions options;
+  options.hostname = settings.hostname;
+  options.starttls = true;
+  options.max_message_size = backend.size_limit().value_or(0);
+  options.eight_bit_mime = backend.has("8BITMIME");
+  options.smtputf8 = backend.has("SMTPUTF8");
+  options.pass_parameters = true;
+  options.max_recipients = 100'000;  // the backend's own limit counts
+  options.max_text_line = 0;
+  if (backend.has("DSN")) options.plain_extensions.emplace_back("DSN");
+  options.tls_extensions = options.plain_extensions;
+  options.tls_extensions.insert(options.tls_extensions.end(), advert_lines.begin(), advert_lines.end());
+  return options;
+}
+
+}  // namespace
+
+io::Task<void> Gate::serve(std::shared_ptr<Session> session) {
+  Session& s = *session;
+  sessions_.insert(&s);
+  s.stream.set_idle_timeout(settings_.command_timeout);
+  bool open = co_await s.connect_backend();
+  if (open) s.server.emplace(options_for(settings_, s.backend->capabilities(), advert_lines_));
+  while (open) {
+    if (stopping_ && !s.in_transaction) s.server->shut_down("is being restarted");
+    const smtp::Server::Action action = s.server->next();
+    open = co_await s.act(action, tls_);
+  }
+  s.stream.close();
+  if (s.backend) {
+    const auto bye = co_await s.backend->ask("QUIT");
+    (void)bye;
+  }
+  sessions_.erase(&s);
+  if (--per_client_[s.client.address] == 0) per_client_.erase(s.client.address);
+}
+
+}  // namespace pinnace::gate
