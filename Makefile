@@ -1,15 +1,60 @@
-# What people and the CI call. Everything stays in ./build, packages aside.
-.PHONY: setup build demo test-integration
+# What people and the CI call. Everything stays in ./build and ./var, packages aside.
+.PHONY: setup build run demo test check unit integration format lint fuzz bench-relay clean
+
+SOURCES = $(shell git ls-files -co --exclude-standard 'src/*.cpp' 'src/*.hpp' 'lab/*.cpp' 'lab/*.hpp' \
+            'fuzz/*.cpp' 'bench/*.cpp')
 
 setup:
 	@tools/setup
 
 build: setup
-	cmake --preset release
-	cmake --build --preset release
+	@cmake --preset release >build/configure-release.log || (cat build/configure-release.log; false)
+	@cmake --build --preset release
 
+# A relay on 127.0.0.1:2525 for mail from this machine, its data under ./var.
+run: build
+	@mkdir -p var
+	@exec build/release/pinnace relay --config tools/run.toml
+
+# Mail delivered under noted pins, held when somebody sits in between: on real sockets, in under a minute.
 demo: build
-	@/usr/bin/python3 lab/scenario.py
+	@exec /usr/bin/python3 lab/scenario.py
 
-test-integration: build
-	tests/integration/run
+# Everything that must hold: checks of the source, a warning-free clang build under sanitizers with all
+# unit tests and the fuzz corpora, and the integration tests against the release binary.
+test: check unit integration
+
+check: setup
+	@tools/check_layers.py
+	@clang-format-19 --dry-run -Werror $(SOURCES)
+
+unit: setup
+	@cmake --preset asan >build/configure-asan.log || (cat build/configure-asan.log; false)
+	@cmake --build --preset asan
+	@ctest --test-dir build/asan --output-on-failure -j 2
+
+integration: build
+	@tests/integration/run
+
+format: setup
+	clang-format-19 -i $(SOURCES)
+
+lint: setup
+	@cmake --preset asan >build/configure-asan.log || (cat build/configure-asan.log; false)
+	@tools/check_layers.py
+	git ls-files 'src/*.cpp' | grep -v _test.cpp | xargs -P 2 -n 8 clang-tidy-19 -p build/asan --quiet
+
+# Each fuzz target for a minute (FUZZ_SECONDS).
+fuzz: setup
+	@cmake --preset fuzz >build/configure-fuzz.log || (cat build/configure-fuzz.log; false)
+	@cmake --build --preset fuzz
+	@for target in build/fuzz/fuzz/fuzz_*; do \
+	  name=$${target##*/fuzz_}; mkdir -p build/fuzz/corpus/$$name; \
+	  $$target -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=4096 -artifact_prefix=build/fuzz/ \
+	    build/fuzz/corpus/$$name fuzz/corpus/$$name || exit 1; done
+
+bench-relay: build
+	@/usr/bin/python3 bench/relay.py
+
+clean:
+	rm -rf build

@@ -76,7 +76,11 @@ io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& se
   const bool expired = queue_.expired(*work.message);
   std::vector<Outcome> failed;
   for (Outcome& o : outcomes) {
-    if (expired && o.kind == Outcome::Kind::deferred) o.kind = Outcome::Kind::failed;
+    if (expired && o.kind == Outcome::Kind::deferred) {
+      o.kind = Outcome::Kind::failed;
+      // RFC 3463 3.5: the time is over. What a policy held back says that instead.
+      if (o.status != "4.7.5") o.status = "4.4.7";
+    }
     if (o.kind == Outcome::Kind::failed) failed.push_back(o);
   }
   log_outcomes(work, outcomes, session.get());

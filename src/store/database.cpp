@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -30,7 +31,6 @@ rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
-  options.manual_wal_flush = true;  // one write and one fsync for a whole group
   options.recycle_log_file_num = 2;
   options.max_total_wal_size = 128 << 20;
   options.max_background_jobs = 2;
@@ -99,7 +99,6 @@ struct Database::Impl {
   rocksdb::ColumnFamilyHandle* handle(Table t) const { return tables[static_cast<std::size_t>(t)]; }
   ~Impl() {
     if (!db) return;
-    db->FlushWAL(true);
     for (auto* h : tables) {
       if (h) db->DestroyColumnFamilyHandle(h);
     }
@@ -115,9 +114,9 @@ base::Result<> check_version(rocksdb::DB& db, const std::string& path) {
   const rocksdb::Status status = db.Get({}, slice(kVersionKey), &found);
   if (status.IsNotFound()) {
     rocksdb::WriteOptions durable;
+    durable.sync = true;
     const rocksdb::Status put = db.Put(durable, slice(kVersionKey), std::to_string(kFormatVersion));
-    const rocksdb::Status flushed = put.ok() ? db.FlushWAL(true) : put;
-    if (!flushed.ok()) return std::unexpected(to_error("store.open", path, flushed));
+    if (!put.ok()) return std::unexpected(to_error("store.open", path, put));
     return {};
   }
   if (!status.ok()) return std::unexpected(to_error("store.open", path, status));
@@ -167,7 +166,7 @@ base::Result<std::unique_ptr<Database>> Database::open(io::Loop& loop, const std
 }
 
 Database::Database(io::Loop& loop, std::unique_ptr<Impl> impl, Settings settings)
-    : loop_(loop), impl_(std::move(impl)), settings_(settings), thread_([this] { work(); }) {}
+    : loop_(loop), impl_(std::move(impl)), settings_(settings), thread_([this] { work(); }), worker_(loop) {}
 
 Database::~Database() {
   {
@@ -200,7 +199,8 @@ Batch Database::batch() const { return Batch(std::make_unique<Batch::Impl>(impl_
 
 io::Task<base::Result<>> Database::commit(Batch batch, Durability durability, Purpose purpose) {
   if (failed_) co_return std::unexpected(*failed_);
-  if (purpose == Purpose::adds && !has_room()) {
+  if (purpose == Purpose::adds && !has_room(batch.impl_->batch.GetDataSize())) {
+    reclaim_soon();
     co_return base::fail("store.full", fmt::format("less than {} MiB free for store {}: make room",
                                                    settings_.min_free >> 20, impl_->path));
   }
@@ -210,13 +210,18 @@ io::Task<base::Result<>> Database::commit(Batch batch, Durability durability, Pu
     waiting_.push_back({std::move(batch), durability, &done});
   }
   wake_.notify_one();
-  co_return co_await done;
+  base::Result<> result = co_await done;
+  if (full_ && purpose == Purpose::removes) reclaim_soon();
+  co_return result;
 }
 
-// Looked up once a second: a full disk does not come in less.
-bool Database::has_room() {
+// Looked up once a second, and each time that a quarter of the reserve was written: the store may
+// write what it is given twice.
+bool Database::has_room(std::size_t adding) {
   const auto now = io::Steady::now();
-  if (now - looked_ < std::chrono::seconds(1)) return !full_;
+  since_look_ += adding;
+  if (now - looked_ < std::chrono::seconds(1) && since_look_ < settings_.min_free / 4) return !full_;
+  since_look_ = 0;
   looked_ = now;
   struct statvfs fs{};
   const bool was_full = full_;
@@ -229,16 +234,41 @@ bool Database::has_room() {
   return !full_;
 }
 
+// Not again before ten times as long has passed as the last took.
+void Database::reclaim_soon() {
+  if (reclaiming_ || io::Steady::now() < reclaim_after_) return;
+  reclaiming_ = true;
+  loop_.spawn(reclaim());
+}
+
+// Deleted bodies hold their room until a compaction passes; a full disk cannot wait for that.
+io::Task<void> Database::reclaim() {
+  const auto compact = [impl = impl_.get()] {
+    const std::vector<rocksdb::ColumnFamilyHandle*> all(impl->tables.begin(), impl->tables.end());
+    rocksdb::Status status = impl->db->Flush({}, all);
+    rocksdb::CompactRangeOptions options;
+    options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+    if (status.ok()) status = impl->db->CompactRange(options, impl->handle(Table::bodies), nullptr, nullptr);
+    return status.ok();
+  };
+  const auto start = io::Steady::now();
+  const bool done = co_await worker_.run(compact);
+  reclaim_after_ = io::Steady::now() + 10 * (io::Steady::now() - start);
+  base::log_info("store_reclaimed", {{"path", impl_->path}, {"done", done ? "yes" : "no"}});
+  reclaiming_ = false;
+  looked_ = {};
+}
+
+// One batch after the other into the log; the sync of the last covers them all.
 base::Result<> Database::write(std::vector<Waiting>& group) {
-  bool sync = false;
-  rocksdb::Status status;
-  for (Waiting& w : group) {
-    status = impl_->db->Write({}, &w.batch.impl_->batch);
-    if (!status.ok()) break;
-    sync = sync || w.durability == Durability::synced;
+  const bool sync = std::any_of(group.begin(), group.end(),
+                                [](const Waiting& w) { return w.durability == Durability::synced; });
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    rocksdb::WriteOptions options;
+    options.sync = sync && i + 1 == group.size();
+    const rocksdb::Status status = impl_->db->Write(options, &group[i].batch.impl_->batch);
+    if (!status.ok()) return std::unexpected(to_error("store.failed", impl_->path, status));
   }
-  if (status.ok()) status = impl_->db->FlushWAL(sync);
-  if (!status.ok()) return std::unexpected(to_error("store.failed", impl_->path, status));
   const std::lock_guard lock(mutex_);
   stats_.commits += group.size();
   stats_.flushes += sync ? 1 : 0;

@@ -8,7 +8,8 @@
 // A failed write or fsync cannot be taken back: from then on every commit fails with
 // "store.failed" until the process is started anew. Running out of space is met
 // before it happens: below `min_free` octets commits that add are refused with
-// "store.full", and taken again when there is room.
+// "store.full", the store gives back what its deleted records still hold, and they are taken again
+// when there is room.
 #pragma once
 
 #include <condition_variable>
@@ -24,6 +25,7 @@
 
 #include "base/error.hpp"
 #include "io/loop.hpp"
+#include "io/worker.hpp"
 
 namespace pinnace::store {
 
@@ -91,7 +93,9 @@ class Database {
   Database(io::Loop& loop, std::unique_ptr<Impl> impl, Settings settings);
   void work();
   base::Result<> write(std::vector<Waiting>& group);
-  bool has_room();
+  bool has_room(std::size_t adding);
+  void reclaim_soon();
+  io::Task<void> reclaim();
 
   io::Loop& loop_;
   std::unique_ptr<Impl> impl_;
@@ -103,8 +107,12 @@ class Database {
   bool stopping_ = false;
   std::optional<base::Error> failed_;
   bool full_ = false;
+  bool reclaiming_ = false;
+  io::Steady::time_point reclaim_after_{};
+  std::uint64_t since_look_ = 0;  // octets
   io::Steady::time_point looked_{};
   std::thread thread_;
+  io::Worker worker_;
 };
 
 }  // namespace pinnace::store
