@@ -97,9 +97,10 @@ def _write(path, text):
 
 
 class Postfix:
-    """`endpoint` is "address:port"; `pair` a certificate and key, without which it offers no TLS."""
+    """`endpoint` is "address:port"; `pair` a certificate and key, without which it offers no TLS;
+    `main` and `master` are lines added to the files of those names."""
 
-    def __init__(self, watchman, folder, root, *, hostname, endpoint, domains, pair=None, xclient=""):
+    def __init__(self, watchman, folder, root, *, hostname, endpoint, domains, pair=None, xclient="", main="", master=""):
         self.folder, self.watchman = folder, watchman
         self.mailbox = os.path.join(folder, "mailbox", "new")
         self.hostname, self.endpoint, self.root = hostname, endpoint, root
@@ -124,9 +125,10 @@ class Postfix:
                 gid=mailbox_owner.pw_gid,
                 xclient=xclient,
                 tls=tls,
-            ),
+            )
+            + main,
         )
-        _write(os.path.join(folder, "config", "master.cf"), MASTER.format(endpoint=endpoint))
+        _write(os.path.join(folder, "config", "master.cf"), MASTER.format(endpoint=endpoint) + master)
         self.program = None
         self.start()
 

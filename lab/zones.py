@@ -33,6 +33,8 @@ several        MX   10 mx.dead
 several        MX   20 mx.plain
 dead           MX   10 mx.dead
 mx.dead        A    {dead}
+dst            MX   10 mx.dst
+mx.dst         A    127.0.0.1
 null           MX   0 .
 tampered       MX   10 mx.plain
 insecure       NS   ns.insecure
