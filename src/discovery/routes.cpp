@@ -54,8 +54,7 @@ struct Routes::Cache {
 };
 
 Routes::Routes(io::Loop& loop, dns::Resolver& resolver)
-    : loop_(loop),
-      resolver_(resolver),
+    : resolver_(resolver),
       random_(std::random_device{}()),
       hosts_(std::make_unique<Cache<dns::MailHosts>>(loop)),
       addresses_(std::make_unique<Cache<dns::Addresses>>(loop)) {}

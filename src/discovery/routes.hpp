@@ -23,7 +23,6 @@ class Routes {
  private:
   template <class T>
   struct Cache;
-  io::Loop& loop_;
   dns::Resolver& resolver_;
   std::mt19937_64 random_;
   std::unique_ptr<Cache<dns::MailHosts>> hosts_;
