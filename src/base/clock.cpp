@@ -82,7 +82,7 @@ Result<Time> parse_time(std::string_view text) {
   if (month < 0 || day < 0 || !date.ok()) return bad_time(text);
   std::size_t at = 19;
   if (s[at] == '.') {
-    ++at;
+    if (digits(s, ++at, 1) < 0) return bad_time(text);
     while (at < s.size() && s[at] >= '0' && s[at] <= '9') ++at;
   }
   const std::string_view zone = s.substr(at);

@@ -51,6 +51,7 @@ bool set_log_file(const std::string& path) {
                                                  std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
     made->set_level(logger()->level());
     prepare(*made);
+    spdlog::drop("pinnace");  // one set before
     spdlog::register_logger(made);
     spdlog::flush_every(std::chrono::seconds(1));
     logger() = std::move(made);
@@ -64,16 +65,20 @@ std::string quote_log_value(std::string_view value) {
   const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '='; };
   if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) return std::string(value);
   std::string out = "\"";
+  unsigned char before = 0;
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
+    // C1 controls as well, which are C2 80 to C2 9F in UTF-8: U+0085 ends a line for some readers.
+    const bool c1 = before == 0xc2 && byte >= 0x80 && byte < 0xa0;
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (byte < 0x20 || byte == 0x7f || c1) {
       out += fmt::format("\\x{:02x}", byte);
     } else {
       out += c;
     }
+    before = byte;
   }
   return out += '"';
 }

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -19,17 +20,16 @@ class Worker {
   ~Worker();  // finishes what was queued, then joins
   Worker(const Worker&) = delete;
 
-  // Runs fn on the worker's thread and gives its value back on the loop's. fn must
-  // not throw.
+  // Runs fn on the worker's thread and gives its value back on the loop's. fn must not throw, and
+  // may still run when the task that asked was dropped with its loop: it owns what it uses.
   template <class F, class T = std::invoke_result_t<F>>
   Task<T> run(F fn) {
-    OneShot<T> done;
-    push([this, &done, &fn] {
-      T value = fn();
-      // The frame that owns `done` waits for it, or was dropped with a loop that no longer runs.
-      loop_.post([&done, v = std::make_shared<T>(std::move(value))] { done.set(std::move(*v)); });
+    const auto done = std::make_shared<OneShot<T>>();
+    push([this, done, job = std::move(fn)] {
+      auto value = std::make_shared<T>(job());
+      loop_.post([done, value] { done->set(std::move(*value)); });
     });
-    co_return co_await done;
+    co_return co_await *done;
   }
 
  private:

@@ -12,9 +12,9 @@ namespace pinnace::mime {
 
 struct FailedRecipient {
   std::string address;
-  std::string status;                // "5.1.1", "4.4.7"
+  std::string status;                // of the last attempt: "5.1.1"; "4.4.1" where the lifetime ended it
   std::string reason;                // plain words
-  std::string reply;                 // the peer's own words, where there are some
+  std::string reply;                 // the peer's own words, where there are some: hostile
   std::string remote_mta;            // MX host
   bool protected_by_policy = false;  // kept back because no server proved to be the right one
   base::Time last_attempt{};
@@ -30,12 +30,12 @@ struct Dsn {
   base::Seconds lifetime{};
   std::vector<FailedRecipient> recipients;
   std::string header;  // of the message that failed
-  std::string token;   // unique; for boundary and Message-ID: letters and digits
+  std::string token;   // unique; for boundary and Message-ID: letters, digits, hyphens; at most 50
 };
 
 struct DsnText {
-  std::string text;  // lines end in CRLF
-  bool eight_bit = false;
+  std::string text;        // lines end in CRLF and have at most 998 octets before it
+  bool eight_bit = false;  // only where an address or the returned headers are
 };
 
 DsnText make_dsn(const Dsn& dsn);

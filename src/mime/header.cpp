@@ -7,6 +7,8 @@
 namespace pinnace::mime {
 namespace {
 
+constexpr std::string_view kReceived = "received:";
+
 // Eight octets at a time: every octet of every message comes by here.
 bool has_eight_bit(std::string_view s) {
   std::size_t i = 0;
@@ -20,23 +22,25 @@ bool has_eight_bit(std::string_view s) {
   return (seen & 0x8080808080808080ULL) != 0;
 }
 
-bool is_received(std::string_view line) {
-  constexpr std::string_view kName = "received:";
-  return line.size() >= kName.size() &&
-         std::equal(kName.begin(), kName.end(), line.begin(), [](char a, char b) {
-           return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b);
-         });
+bool continues(std::string_view line) { return line.starts_with(' ') || line.starts_with('\t'); }
+
+// RFC 5322 2.2: a name of printable octets, then a colon; RFC 5322 4.5 allows blanks in front of it.
+bool is_field(std::string_view line) {
+  std::string_view name = line.substr(0, line.find(':'));
+  if (name.size() == line.size()) return false;
+  while (name.ends_with(' ') || name.ends_with('\t')) name.remove_suffix(1);
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 }  // namespace
 
-void HeaderScanner::line(std::string_view text) {
-  if (text == "\r\n") {
-    in_header_ = false;
-    return;
-  }
-  if (is_received(text)) ++received_;
-  if (header_.size() + text.size() <= kMaxHeader && !skipping_) header_ += text;
+void HeaderScanner::end_line() {
+  if (begin_ == "\r\n") in_header_ = false;
+  const bool is_received =
+      std::equal(kReceived.begin(), kReceived.end(), begin_.begin(), begin_.end(),
+                 [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b); });
+  if (is_received) ++received_;
+  begin_.clear();
 }
 
 void HeaderScanner::feed(std::string_view text) {
@@ -45,30 +49,25 @@ void HeaderScanner::feed(std::string_view text) {
     const std::size_t end = text.find('\n');
     const std::string_view piece = text.substr(0, end == std::string_view::npos ? end : end + 1);
     text.remove_prefix(piece.size());
-    if (partial_.size() + piece.size() > kMaxHeader) {
-      partial_.clear();
-      skipping_ = true;
-    }
-    if (end == std::string_view::npos) {
-      if (!skipping_) partial_ += piece;
-      continue;
-    }
-    if (skipping_) {
-      skipping_ = false;
-    } else if (partial_.empty()) {
-      line(piece);
-    } else {
-      partial_ += piece;
-      line(partial_);
-    }
-    partial_.clear();
+    begin_ += piece.substr(0, kReceived.size() - begin_.size());
+    if (end != std::string_view::npos) end_line();
   }
 }
 
-std::string header_of(std::string_view text) {
-  HeaderScanner scanner;
-  scanner.feed(text);
-  return scanner.header();
+std::string_view header_of(std::string_view text) {
+  std::size_t fields = 0;  // the octets of the fields that are whole
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = text.find("\r\n", at);
+    const std::string_view line = text.substr(at, end == std::string_view::npos ? end : end - at);
+    if (at == 0 || !continues(line)) {
+      fields = at;
+      if (!is_field(line)) return text.substr(0, fields);
+    }
+    if (end == std::string_view::npos || end + 2 > kMaxHeader) return text.substr(0, fields);
+    at = end + 2;
+  }
+  return text.substr(0, at);
 }
 
 }  // namespace pinnace::mime

@@ -1,35 +1,33 @@
 // What a relay looks at in the text it passes on: the header, once, as it comes by.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace pinnace::mime {
 
-// Fed with a message in pieces cut anywhere (lines end in CRLF). Bounded: it keeps at most
-// kMaxHeader octets, whole fields of them.
+// Fed with a message in pieces cut anywhere (lines end in CRLF). Keeps nothing of it but a line's first
+// octets; behind the header it only looks for octets above 127.
 class HeaderScanner {
  public:
-  static constexpr std::size_t kMaxHeader = 64 << 10;
-
   void feed(std::string_view text);
 
-  int received() const { return received_; }     // Received fields so far (RFC 5321 6.3)
-  bool eight_bit() const { return eight_bit_; }  // an octet above 127, in header or body
-  // The header block, without the empty line; cut at a line where it is longer than kMaxHeader.
-  const std::string& header() const { return header_; }
+  std::size_t received() const { return received_; }  // Received fields so far (RFC 5321 6.3)
+  bool eight_bit() const { return eight_bit_; }       // an octet above 127, in header or body
 
  private:
-  void line(std::string_view text);
-  std::string partial_;
-  std::string header_;
-  int received_ = 0;
+  void end_line();
+  std::string begin_;  // of the line under way, as much as tells what it is
+  std::size_t received_ = 0;
   bool eight_bit_ = false;
   bool in_header_ = true;
-  bool skipping_ = false;  // the rest of a line that is longer than the bound
 };
 
-// The header of a message whose whole text is at hand.
-std::string header_of(std::string_view text);
+// The header block that `text` begins with, without the empty line behind it: never a line of the body,
+// even where nothing parts the two. One longer than kMaxHeader, or than `text`, is cut between two fields.
+// The view is into `text`.
+inline constexpr std::size_t kMaxHeader = 64 << 10;
+std::string_view header_of(std::string_view text);
 
 }  // namespace pinnace::mime

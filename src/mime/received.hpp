@@ -13,14 +13,14 @@ struct Trace {
   std::string by;
   bool extended = true;  // EHLO
   bool tls = false;
-  std::string tls_text;  // "TLSv1.3 TLS_AES_256_GCM_SHA384"
+  std::string tls_text;  // "TLSv1.3/TLS_AES_256_GCM_SHA384"
   bool smtputf8 = false;
   std::string id;
   std::string recipient;  // only where there is one: others must not learn of each other
   base::Time at{};
 };
 
-// With its CRLF, folded; no line is longer than 998 octets.
+// With its CRLF, folded; no line is longer than 998 octets, and none than 78 unless a name is.
 std::string received_field(const Trace& trace);
 
 }  // namespace pinnace::mime

@@ -17,6 +17,16 @@ bool is_atext(char c) {
          std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
+// C0, DEL and, in UTF-8 (C2 80 to C2 9F), C1.
+bool has_control(std::string_view s) {
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const auto octet = static_cast<unsigned char>(s[i]);
+    if (octet < ' ' || octet == 0x7f) return true;
+    if (octet == 0xc2 && i + 1 < s.size() && static_cast<unsigned char>(s[i + 1]) < 0xa0) return true;
+  }
+  return false;
+}
+
 bool is_dot_string(std::string_view s) {
   if (s.empty() || s.front() == '.' || s.back() == '.') return false;
   for (std::size_t i = 0; i < s.size(); ++i) {
@@ -33,7 +43,6 @@ std::optional<std::string> unquote(std::string_view s) {
   for (std::size_t i = 0; i < s.size(); ++i) {
     if (s[i] == '"') return std::nullopt;
     if (s[i] == '\\' && ++i == s.size()) return std::nullopt;
-    if (s[i] >= 0 && (s[i] < ' ' || s[i] == 0x7f)) return std::nullopt;
     out += s[i];
   }
   return out;
@@ -51,6 +60,7 @@ std::string quote(std::string_view content) {
 // RFC 5321 4.1.3. General address literals are of no use to a relay and are refused.
 std::optional<std::string> parse_literal(std::string_view s) {
   const std::string inside(s.substr(1, s.size() - 2));
+  if (inside.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would read up to it
   unsigned char bytes[16];
   char text[INET6_ADDRSTRLEN];
   if (inet_pton(AF_INET, inside.c_str(), bytes) == 1) return "[" + inside + "]";
@@ -113,6 +123,7 @@ base::Result<MailAddress> MailAddress::parse(std::string_view text) {
   if (at == std::string_view::npos) return bad("there is no '@' behind the local-part");
   std::string local(text.substr(0, at));
   if (!is_utf8(local)) return bad("the local-part is not UTF-8");
+  if (has_control(local)) return bad("the local-part has a control character");
   if (local.starts_with('"')) {
     const auto content = unquote(local);
     if (!content) return bad("the quoted local-part is malformed");

@@ -1,0 +1,87 @@
+#include "mime/dsn_words.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "mime/fold.hpp"
+
+namespace pinnace::mime {
+namespace {
+
+// "5 days", "1 hour 30 minutes": the two largest units.
+std::string in_words(base::Seconds d) {
+  std::string out;
+  long long left = d.count();
+  int units = 0;
+  for (const auto& [seconds, name] :
+       {std::pair{86400LL, "day"}, {3600LL, "hour"}, {60LL, "minute"}, {1LL, "second"}}) {
+    const long long n = left / seconds;
+    left %= seconds;
+    if (n == 0 || ++units > 2) continue;
+    out += fmt::format("{}{} {}{}", out.empty() ? "" : " ", n, name, n == 1 ? "" : "s");
+  }
+  return out.empty() ? "no time" : out;
+}
+
+std::string fate(const Dsn& d, const FailedRecipient& r) {
+  const std::string tried =
+      given_up(d, r) ? fmt::format("It was tried again for {} and is given up now.", in_words(d.lifetime))
+                     : "This is final: it will not be tried again.";
+  if (r.protected_by_policy) {
+    return "The message was held back to protect it. No server that answered for this recipient met what the "
+           "right one had promised, which is an encrypted connection with a key known to be its own. So the "
+           "message was handed to none of them. " +
+           tried;
+  }
+  if (given_up(d, r)) return "The message could not be delivered. " + tried;
+  return "The message was refused. " + tried;
+}
+
+// By the class of RFC 3463 3 and the detail behind it, the more specific first.
+std::string_view advice(const Dsn& d, const FailedRecipient& r) {
+  if (r.protected_by_policy) {
+    return "Either the recipient's mail server changed its key without announcing it, or somebody stood in "
+           "between and tried to receive its mail. Tell the recipient by another way than mail, so that the "
+           "administrators of that server can look into it, and send the message again when they have.";
+  }
+  if (given_up(d, r)) return "Send the message again later, or reach the recipient by another way.";
+  static constexpr std::pair<std::string_view, std::string_view> kAdvice[] = {
+      {"5.1.", "Check the address for typing errors, or ask the recipient for the one in use."},
+      {"5.2.2", "The mailbox is full. Ask the recipient by another way to make room, then send it again."},
+      {"5.2.3", "The message is too large. Send a smaller one, or share what is large by another way."},
+      {"5.3.4", "The message is too large. Send a smaller one, or share what is large by another way."},
+      {"5.7.", "The receiving server refuses it by its own rules. Its administrators can say which."},
+  };
+  for (const auto& [status, text] : kAdvice) {
+    if (r.status.starts_with(status)) return text;
+  }
+  return "The administrators of the receiving server can say more: give them its words.";
+}
+
+std::string paragraph(std::string_view text) { return wrapped(text, "    "); }
+
+}  // namespace
+
+bool given_up(const Dsn& d, const FailedRecipient& r) { return d.expired && r.status.starts_with('4'); }
+
+std::string words(const Dsn& d) {
+  std::string out = wrapped("This is the mail system at " + d.reporting_mta + ".", "") + "\r\n";
+  out += wrapped(fmt::format("Your message of {} was not delivered to the recipient{} below.",
+                             base::format_mail_date(d.arrived), d.recipients.size() == 1 ? "" : "s"),
+                 "");
+  for (const FailedRecipient& r : d.recipients) {
+    out += "\r\n<" + r.address + ">\r\n" + paragraph(fate(d, r));
+    if (!r.reason.empty()) out += paragraph("What went wrong: " + one_line(r.reason));
+    if (!r.reply.empty()) out += paragraph("The receiving server's words: " + one_line(r.reply));
+    out += paragraph(fmt::format("What you can do: {}", advice(d, r)));
+  }
+  out += "\r\n" +
+         wrapped(fmt::format("Only the headers of your message are returned. If you need help, write to "
+                             "postmaster@{} and name {}.",
+                             d.reporting_mta, d.queue_id),
+                 "");
+  return out;
+}
+
+}  // namespace pinnace::mime
