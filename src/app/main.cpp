@@ -105,7 +105,8 @@ void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyReq
   pkp->add_option("FILE", lint.file, "EHLO lines as captured, or - for standard input")->required();
   auto* chain = pkp->add_option("--chain", lint.chain, "The server's certificate chain, PEM, leaf first");
   pkp->add_option("--spki", lint.spki, "Instead: the pins of the chain's keys, leaf first")->excludes(chain);
-  pkp->add_option("--name", lint.name, "The MX host, for a pinned CA's leaf");
+  pkp->add_option("--name", lint.name,
+                  "The MX host that a pinned CA's leaf must bear (default: one of the leaf's own names)");
   pkp->add_option("--roots", lint.roots, "Trust anchors, PEM (default: the system's)");
   pkp->add_flag("--json", lint.json, "Answer in JSON, for programs");
   pkp->callback([&] { code = app::lint_pkp(lint); });

@@ -53,6 +53,15 @@ struct Notable {
   std::string why_not;
 };
 
+// Without a name the server is taken to be reached under one of its own.
+std::vector<std::string> own_names(const tls::PeerChain& chain) {
+  std::vector<std::string> names = chain.dns_names();
+  for (std::string& name : names) {
+    if (name.starts_with("*.")) name.replace(0, 1, "any");
+  }
+  return names;
+}
+
 base::Result<std::optional<Notable>> would_note(const LintRequest& request, const pins::Lint& found) {
   pins::Session session;
   session.tls_complete = session.clean_start = true;
@@ -66,7 +75,7 @@ base::Result<std::optional<Notable>> would_note(const LintRequest& request, cons
       std::vector<pins::Pin> all;
       for (const auto& p : found.parsed.advert->pins) all.push_back(p.pin);
       const std::vector<std::string> names =
-          request.name.empty() ? std::vector<std::string>() : std::vector{request.name};
+          request.name.empty() ? own_names(*chain) : std::vector{request.name};
       session.matching = tls::matching_pins(*chain, all, names, &*roots, base::SystemClock().now());
     }
   } else if (!request.spki.empty()) {

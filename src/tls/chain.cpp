@@ -55,6 +55,21 @@ base::Time PeerChain::not_after() const {
   return base::Time(base::Seconds(timegm(&tm)));
 }
 
+std::vector<std::string> PeerChain::dns_names() const {
+  std::vector<std::string> out;
+  if (empty()) return out;
+  auto* names = static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(impl_->certificates[0].get(), NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
+    if (name->type != GEN_DNS) continue;
+    out.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+                     static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+  }
+  GENERAL_NAMES_free(names);
+  return out;
+}
+
 TrustStore::TrustStore(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 base::Result<TrustStore> TrustStore::from_pem(std::string_view pem) {

@@ -23,6 +23,7 @@ class PeerChain {
   std::string subject() const;
   std::string issuer() const;
   base::Time not_after() const;
+  std::vector<std::string> dns_names() const;  // its SAN dNSNames, as they stand
 
   struct Impl;
   explicit PeerChain(std::shared_ptr<const Impl> impl);
