@@ -44,8 +44,7 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
     return out;
   }
   for (std::size_t i = found.size(); i > 1; --i) std::swap(found[i - 1], found[random(i)]);
-  std::sort(found.begin(), found.end(),
-                   [](const Mx& a, const Mx& b) { return a.preference < b.preference; });
+  std::sort(found.begin(), found.end(), [](const Mx& a, const Mx& b) { return a.preference < b.preference; });
   for (const Mx& mx : found) {
     if (std::find(out.hosts.begin(), out.hosts.end(), mx.host) == out.hosts.end())
       out.hosts.push_back(mx.host);

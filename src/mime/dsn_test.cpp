@@ -135,7 +135,8 @@ TEST(Dsn, AtTheEndOfTheLifetimeTheStatusSaysSo) {
   EXPECT_THAT(text, HasSubstr("Final-Recipient: rfc822; to@x.test\r\nAction: failed\r\nStatus: 4.4.7\r\n"));
   EXPECT_THAT(text,
               HasSubstr("Final-Recipient: rfc822; other@x.test\r\nAction: failed\r\nStatus: 5.1.1\r\n"));
-  EXPECT_THAT(text, HasSubstr("could not be delivered. It was tried again for 5 days and is\r\n    given up now."));
+  EXPECT_THAT(text,
+              HasSubstr("could not be delivered. It was tried again for 5 days and is\r\n    given up now."));
   EXPECT_THAT(text, HasSubstr("The message was refused. This is final"));
   EXPECT_THAT(text, HasSubstr("to the\r\nrecipients below."));
 }
