@@ -156,16 +156,21 @@ def through(tools, folder, pair, port, pid, messages):
         sink.stop()
 
 
-def pinnace_round(lab, tools, messages, number):
+def pinnace_round(lab, tools, messages, name, per_connection=1000):
+    """`per_connection` 1: a TLS handshake for each message."""
     sections = lab.relay_sections(
-        f"bench{number}",
+        name,
         relay={"listen": [f"127.0.0.1:{PINNACE_PORT}"], "hostname": "relay.bench.test"},
-        delivery={"source_address": "127.0.0.1", "port": SINK_PORT},
-        log={"level": "info", "file": lab.path(f"bench{number}.txt")},
+        delivery={
+            "source_address": "127.0.0.1",
+            "port": SINK_PORT,
+            "messages_per_connection": per_connection,
+        },
+        log={"level": "info", "file": lab.path(name + ".txt")},
     )
-    relay = lab.service("relay", f"bench{number}", sections)
+    relay = lab.service("relay", name, sections)
     relay.launch()
-    wait_for(lambda: os.path.exists(lab.path(f"bench{number}.sock")), "the relay's socket", 10)
+    wait_for(lambda: os.path.exists(lab.path(name + ".sock")), "the relay's socket", 10)
     pins = subprocess.run(
         [lab.binary("pinnace"), "pins", "advert", "--cert", lab.bench_pair[0], "--key", lab.bench_pair[1],
          "--backup-key", lab.backup_key, "--json"], capture_output=True, text=True, check=True)
@@ -203,10 +208,11 @@ def postfix_round(lab, postfix, tools, messages):
     return through(tools, lab.folder, lab.bench_pair, POSTFIX_PORT, pid, messages)
 
 
-def direct_round(lab, tools, messages):
+def direct_round(lab, tools, messages, *options):
+    """The generator over TLS straight into the sink: plain OpenSSL."""
     sink = Sink(tools, lab.folder, lab.bench_pair)
     try:
-        return load(tools, SINK_PORT, messages, "-t")["msgs_s"]
+        return load(tools, SINK_PORT, messages, "-t", *options)["msgs_s"]
     finally:
         sink.stop()
 
@@ -240,11 +246,15 @@ def main():
         rows = {"pinnace": [], "postfix": [], "direct": []}
         for number in range(options.rounds):
             rows["direct"].append({"msgs_s": direct_round(lab, tools, options.messages)})
-            rows["pinnace"].append(pinnace_round(lab, tools, options.messages, number))
+            rows["pinnace"].append(pinnace_round(lab, tools, options.messages, f"bench{number}"))
             rows["postfix"].append(postfix_round(lab, postfix, tools, options.postfix_messages))
             for name, found in rows.items():
                 print(f"round {number + 1}  {name:8} {json.dumps(found[-1])}", flush=True)
         shaken = handshakes(lab, tools)
+        few = options.messages // 10
+        plain = direct_round(lab, tools, few, "-m", "1")
+        own_shaken = pinnace_round(lab, tools, few, "handshakes", per_connection=1)
+    print(f"a connection and handshake for each message: plain OpenSSL {plain:.0f}/s, pinnace {json.dumps(own_shaken)}")
     for mode, found in shaken.items():
         print(f"OpenSSL handshakes, client {mode}: {found['hs_s']}/s, client CPU {found['client_cpu_us']} us")
     own, peer = rows["pinnace"], rows["postfix"]
@@ -261,6 +271,7 @@ def main():
                 "postfix_ratio_cpu_per_message": round(
                     median(peer, "cpu_s_per_1000") / median(own, "cpu_s_per_1000"), 2
                 ),
+                "handshake_ratio_openssl": round(own_shaken["delivered_s"] / plain, 3),
                 "share_of_direct": round(median(own, "delivered_s") / median(rows["direct"], "msgs_s"), 3),
             }
         )

@@ -115,6 +115,18 @@ class Lab:
         self.relay = self.service("relay", "relay", self.relay_sections())
         self.gate = self.service("gate", "gate", self.gate_sections())
 
+    def proxied_receiver(self):
+        """Another Postfix for receiver.test, which reads the PROXY protocol."""
+        postfix = self._postfix(
+            "proxied",
+            hostname="mx.receiver.test",
+            endpoint="127.77.0.11:10026",
+            domains=["receiver.test"],
+            main="smtpd_upstream_proxy_protocol = haproxy\n",
+        )
+        postfix.wait_until_ready()
+        return postfix
+
     def service(self, kind, name, sections):
         """A pinnace service that is yet to be started."""
         return Service(self, name, kind, sections)

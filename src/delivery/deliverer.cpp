@@ -142,6 +142,21 @@ std::optional<io::IpAddress> literal(const std::string& domain) {
 
 }  // namespace
 
+// What the DNS says for good is final only if DNSSEC vouches for it, or nothing binds the domain: a
+// forged answer may hold the mail of a pinned domain up, never bounce it (pinning-protocol 5).
+Problem Deliverer::believed(const std::string& domain, const dns::MailHosts& hosts, Problem final_one) const {
+  if (hosts.security == dns::Security::secure) return final_one;
+  const auto bound = pins_.find(pins::Scope::domain, domain);
+  if (bound && !(*bound && (*bound)->enforced(tools_.clock.now()))) return final_one;
+  final_one.permanent = false;
+  final_one.policy = true;
+  final_one.status = "4.7.5";
+  final_one.reason +=
+      "; but pins are noted of this domain, and no DNSSEC vouches for that answer: somebody may have "
+      "forged it";
+  return final_one;
+}
+
 io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
                                                   std::unique_ptr<Session>& session) {
   dns::MailHosts hosts;
@@ -158,10 +173,10 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
     case dns::MailHosts::Kind::failure:
       co_return all(work, temporary("4.4.3", hosts.detail), "");
     case dns::MailHosts::Kind::no_domain:
-      co_return all(work, permanent("5.1.2", hosts.detail), "");
+      co_return all(work, believed(work.domain, hosts, permanent("5.1.2", hosts.detail)), "");
     // RFC 7505 4.1
     case dns::MailHosts::Kind::null_mx:
-      co_return all(work, permanent("5.1.10", hosts.detail), "");
+      co_return all(work, believed(work.domain, hosts, permanent("5.1.10", hosts.detail)), "");
     case dns::MailHosts::Kind::hosts:
       break;
   }
@@ -169,7 +184,8 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
   const auto self = std::find(hosts.hosts.begin(), hosts.hosts.end(), tools_.settings.hostname);
   hosts.hosts.erase(self, hosts.hosts.end());
   if (hosts.hosts.empty()) {
-    co_return all(work, permanent("5.4.6", "the MX of " + work.domain + " is this relay itself"), "");
+    const Problem loop = permanent("5.4.6", "the MX of " + work.domain + " is this relay itself");
+    co_return all(work, believed(work.domain, hosts, loop), "");
   }
   std::optional<Problem> problem;
   std::string last_host;
@@ -200,7 +216,7 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
     if (found->kind != dns::Addresses::Kind::found) {
       // RFC 5321 5.1: a host without address is passed over; only if the domain itself has none is it final.
       Problem p = found->kind == dns::Addresses::Kind::none && hosts.implicit
-                      ? permanent("5.1.2", found->detail)
+                      ? believed(work.domain, hosts, permanent("5.1.2", found->detail))
                       : temporary("4.4.3", found->detail);
       co_return std::unexpected(p);
     }

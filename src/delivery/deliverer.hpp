@@ -46,6 +46,7 @@ class Deliverer {
                                                      Problem& problem);
   io::Task<Attempt<Target>> target(const queue::Work& work, const dns::MailHosts& hosts, std::string host);
   io::Task<Attempt<bool>> connect(const Target& target, std::unique_ptr<Session>& session);
+  Problem believed(const std::string& domain, const dns::MailHosts& hosts, Problem final_one) const;
   std::vector<queue::Outcome> all(const queue::Work& work, const Problem& problem,
                                   const std::string& host) const;
   void log_outcomes(const queue::Work& work, const std::vector<queue::Outcome>& outcomes,

@@ -97,8 +97,10 @@ io::Task<void> learn_stsec(Tools& tools, discovery::PinStore& store, Session& se
     }
     co_return;
   }
-  // A record that would last about as long is not written anew for each session.
-  if (before && *before && record->expires - (*before)->expires < std::chrono::hours(1)) co_return;
+  // A record that would last about as long is not written anew for each session; a shorter one always is.
+  const base::Milliseconds longer =
+      before && *before ? record->expires - (*before)->expires : base::Milliseconds(-1);
+  if (longer >= base::Milliseconds(0) && longer < std::chrono::hours(1)) co_return;
   const auto saved = co_await store.save(*record);
   if (!saved) base::log_error("stsec_not_stored", {{"host", host_key}, {"detail", saved.error().detail}});
 }

@@ -54,6 +54,7 @@ class Parser {
   }
 
   ParsedAdvert end() {
+    shorten();
     if (advert_.pins.size() > kMaxPins) invalid(fmt::format("more than {} pins", kMaxPins));
     if (advert_.pins.empty() && !advert_.withdraws()) invalid("no pin, and MAX-AGE is not 0");
     if (!advert_.max_age && std::any_of(advert_.pins.begin(), advert_.pins.end(),
@@ -118,6 +119,7 @@ class Parser {
   void add(const Pin& pin, std::optional<base::Seconds> ttl) {
     const auto same = std::find_if(advert_.pins.begin(), advert_.pins.end(),
                                    [&](const AdvertisedPin& p) { return p.pin == pin; });
+    if (!ttl) under_max_age_.push_back(pin);
     if (same == advert_.pins.end()) {
       if (advert_.pins.size() <= kMaxPins) advert_.pins.push_back({pin, ttl});
     } else if (ttl && (!same->ttl || *ttl < *same->ttl)) {
@@ -125,7 +127,17 @@ class Parser {
     }
   }
 
+  // Once MAX-AGE is known: it bounds the pins that were (also) said without a TTL.
+  void shorten() {
+    for (AdvertisedPin& p : advert_.pins) {
+      const bool bare =
+          std::find(under_max_age_.begin(), under_max_age_.end(), p.pin) != under_max_age_.end();
+      if (bare && p.ttl && advert_.max_age && *advert_.max_age < *p.ttl) p.ttl.reset();
+    }
+  }
+
   Advert advert_;
+  std::vector<Pin> under_max_age_;
   std::optional<Scope> scope_;
   std::optional<Mode> mode_;
   std::optional<std::string> rua_;

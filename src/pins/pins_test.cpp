@@ -108,6 +108,19 @@ TEST(Advert, TtlOverridesMaxAgeForThePinsOfItsLine) {
   EXPECT_EQ(a.lifetime(a.pins[1]), 60s);
 }
 
+TEST(Advert, APinSaidTwiceHasTheShorterLifetime) {
+  const std::string a = "PIN-SHA256=" + kA;
+  const std::vector<std::string> cases[] = {{a + " TTL=60", a + " TTL=5"},
+                                            {a + " TTL=60", a, "MAX-AGE=5"},
+                                            {"MAX-AGE=5", a, a + " TTL=60"},
+                                            {a + " TTL=5", a, "MAX-AGE=60"}};
+  for (const auto& lines : cases) {
+    const Advert advert = parse_advert(lines).advert.value();
+    ASSERT_EQ(advert.pins.size(), 1U);
+    EXPECT_EQ(advert.lifetime(advert.pins[0]), 5s) << testing::PrintToString(lines);
+  }
+}
+
 TEST(Advert, WrittenAndReadBackAPinALineWithin512Octets) {
   Advert a = advert_of({}, 5184000s);
   for (int i = 0; i < 32; ++i)

@@ -22,7 +22,7 @@ class LabTest(unittest.TestCase):
 
     def _stop_services(self):
         while len(self.lab.started) > self.servers:
-            self.lab.started[-1].stop()
+            self.lab.started.pop().stop()
 
     def relay(self, **changes):
         """A new relay, ready to be started. A change names a section of its configuration."""

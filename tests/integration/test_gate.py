@@ -57,6 +57,23 @@ class Gate(LabTest):
         message = self.lab.receiver.wait_for_message(b"<gate-1@sender.test>")
         self.assertIn(b"[127.77.0.99]", message)
 
+    # The same by the PROXY protocol's second version, read by a real Postfix.
+    def test_the_backend_learns_the_clients_address_by_proxy_v2(self):
+        proxied = self.lab.proxied_receiver()
+        sections = self.lab.gate_sections()
+        sections["gate"].update(client_address="proxy-v2", backend=proxied.endpoint)
+        gate = self.gate()
+        gate.configure(sections)
+        gate.start()
+        client = smtplib.SMTP(MX, 25, "client.sender.test", timeout=20, source_address=("127.77.0.98", 0))
+        self.addCleanup(client.close)
+        over_tls(client)
+        client.sendmail(
+            "alice@sender.test", ["bob@receiver.test"], "Message-ID: <gate-2@sender.test>\r\n\r\nx\r\n"
+        )
+        message = proxied.wait_for_message(b"<gate-2@sender.test>")
+        self.assertIn(b"[127.77.0.98]", message)
+
     # RFC 3207 4.2: what came before TLS is forgotten, and what came behind STARTTLS in clear is never obeyed.
     def test_nothing_said_before_tls_survives_it(self):
         self.gate().start()
