@@ -26,7 +26,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   void run();   // until stop(), or until nothing is left to wait for
-  void stop();  // any thread
+  void stop();  // any thread; only while it runs
 
   // Runs fn on the loop's thread, soon. Any thread.
   void post(std::function<void()> fn);

@@ -1,4 +1,5 @@
-// TLS over an io::Stream, for either side: 1.2 at least, no anonymous ciphers.
+// TLS over an io::Stream, for either side: 1.2 at least, no anonymous ciphers. The process must ignore
+// SIGPIPE.
 #pragma once
 
 #include <memory>

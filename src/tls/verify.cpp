@@ -87,6 +87,12 @@ PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
   const int depth = SSL_get0_dane_authority(ssl.get(), &authority, nullptr);
   ERR_clear_error();
   if (verified == 1 && error == X509_V_OK && depth >= 0 && authority) {
+    // OpenSSL leaves out the dates of a trust anchor that is not self-signed; ours must hold too.
+    if (depth > 0 &&
+        X509_cmp_timeframe(param, X509_get0_notBefore(authority), X509_get0_notAfter(authority)) != 0) {
+      out.reason = "the chain does not hold: the pinned CA's own certificate is not valid at this time";
+      return out;
+    }
     out.ok = true;
     out.by_ca = depth > 0;
     out.matched = spki_pin(authority);
