@@ -53,8 +53,9 @@ Lint lint(std::string_view text) {
   Lint out;
   EhloText ehlo = read_ehlo_text(text);
   out.problems = std::move(ehlo.problems);
-  if (ehlo.pkp.empty() && ehlo.stsec.empty()) out.problems.emplace_back("there is no PKP line");
-  if (!ehlo.pkp.empty()) {
+  if (ehlo.pkp.empty()) {
+    out.problems.emplace_back("there is no PKP line");
+  } else {
     out.parsed = parse_advert(ehlo.pkp);
     out.problems.insert(out.problems.end(), out.parsed.problems.begin(), out.parsed.problems.end());
   }
