@@ -32,6 +32,8 @@ void set_common(SSL_CTX* context) {
       context,
       "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AES:!aNULL:!eNULL:!MD5:!DSS:!SRP:!PSK");
   SSL_CTX_set_max_cert_list(context, 64 << 10);
+  // One read for a record, not two. We always ask OpenSSL before we wait for the descriptor.
+  SSL_CTX_set_read_ahead(context, 1);
 }
 
 // TLS records over the stream's own descriptor.
@@ -173,6 +175,8 @@ ClientContext::ClientContext() {
   // The chain is judged after the handshake, by verify.hpp; the handshake's own signature always is in it.
   SSL_CTX_set_verify(made->context.get(), SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_session_cache_mode(made->context.get(), SSL_SESS_CACHE_OFF);
+  // Deliveries are few and busy: their buffers stay.
+  SSL_CTX_clear_mode(made->context.get(), SSL_MODE_RELEASE_BUFFERS);
   impl_ = std::move(made);
 }
 
