@@ -22,8 +22,9 @@ WRAPPED = {
 }
 PURE = {"base", "names", "smtp", "pins", "mime", "policy"}  # no sockets, no wall clock
 IMPURE = re.compile(r"<(sys/socket|netinet/\w+|poll|sys/epoll)\.h>|system_clock::now|\bstd::time\(|::time\(")
-# g++ 12 destroys temporaries of a co_await in a condition wrongly (docs/decisions/0001-own-task-type.md).
+# g++ 12 destroys some temporaries of a co_await wrongly (docs/decisions/0001-own-task-type.md).
 TRAP = re.compile(r"\b(if|while)\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\bco_await\b")
+TERNARY = re.compile(r"\bco_await\b[^;]*\([^;]*\?[^;]*:")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -58,6 +59,8 @@ def check_file(path, folder, layers):
             where = f"{shown}:{number}"
             if TRAP.search(line):
                 yield_problem(f"{where}: co_await in a condition: name the result first")
+            if TERNARY.search(line):
+                yield_problem(f"{where}: a conditional in a co_await's arguments: name it first")
             if folder in PURE and IMPURE.search(line) and shown != "src/base/clock.cpp" and not is_test:
                 yield_problem(f"{where}: {folder} knows no sockets and no wall clock")
             found = INCLUDE.match(line)

@@ -11,6 +11,25 @@ namespace pinnace::delivery {
 
 using queue::Outcome;
 
+namespace {
+
+Problem permanent(std::string status, std::string reason) {
+  Problem p;
+  p.status = std::move(status);
+  p.reason = std::move(reason);
+  p.permanent = true;
+  return p;
+}
+
+Problem temporary(std::string status, std::string reason) {
+  Problem p;
+  p.status = std::move(status);
+  p.reason = std::move(reason);
+  return p;
+}
+
+}  // namespace
+
 Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Routes& routes, discovery::PinStore& pins)
     : tools_(std::move(tools)), queue_(queue), routes_(routes), pins_(pins) {}
 
@@ -37,7 +56,23 @@ io::Task<void> Deliverer::work(std::string domain) {
   while (!stopping_) {
     auto next = queue_.take(domain);
     if (!next) break;
-    co_await deliver(std::move(*next), session);
+    bool broken = false;
+    queue::Work taken = *next;
+    try {
+      co_await deliver(std::move(taken), session);
+    } catch (const std::exception& e) {
+      // A bug or no memory: this message waits for its next attempt, the others go on.
+      base::log_error("delivery_broken", {{"id", next->message->id.str()}, {"what", e.what()}});
+      broken = true;
+    }
+    if (broken) {
+      session.reset();
+      std::vector<Outcome> deferred =
+          all(*next, temporary("4.3.0", "an error in this relay; see its log"), "");
+      std::optional<queue::OwnMessage> no_dsn;
+      const auto recorded = co_await queue_.record(std::move(*next), std::move(deferred), std::move(no_dsn));
+      if (!recorded) base::log_error("outcome_not_recorded", {{"detail", recorded.error().detail}});
+    }
   }
   // Gone from the count before the goodbye, so that new work does not wait for it.
   --workers_;
@@ -95,21 +130,6 @@ io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& se
 }
 
 namespace {
-
-Problem permanent(std::string status, std::string reason) {
-  Problem p;
-  p.status = std::move(status);
-  p.reason = std::move(reason);
-  p.permanent = true;
-  return p;
-}
-
-Problem temporary(std::string status, std::string reason) {
-  Problem p;
-  p.status = std::move(status);
-  p.reason = std::move(reason);
-  return p;
-}
 
 // The problem that says most of why no host would do: a policy's refusal above all, and
 // never a permanent one while another host may still take the message.

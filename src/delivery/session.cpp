@@ -50,7 +50,8 @@ Problem Session::failed() const {
 
 io::Task<Attempt<bool>> Session::open() {
   using Tls = smtp::Client::Tls;
-  auto opened = co_await try_open(decision_.tls_required ? Tls::required : Tls::opportunistic);
+  const Tls first = decision_.tls_required ? Tls::required : Tls::opportunistic;
+  auto opened = co_await try_open(first);
   // Opportunistic TLS (RFC 7435): where nothing demands it, TLS that fails is no worse than none.
   if (!opened && tls_failed_ && !decision_.tls_required) {
     base::log_warning("tls_failed_sending_without",
@@ -71,6 +72,8 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   if (!connected) co_return std::unexpected(lost(connected.error()));
   stream_ = std::make_unique<io::Stream>(std::move(*connected));
   stream_->set_idle_timeout(tools_.settings.greeting_timeout);
+  // A server that drips its replies ends too.
+  stream_->set_deadline(io::Steady::now() + 3 * tools_.settings.greeting_timeout);
   client_ = std::make_unique<smtp::Client>(tools_.settings.hostname, tls);
   auto end = co_await run();
   if (!end) co_return std::unexpected(end.error());
@@ -112,7 +115,8 @@ io::Task<Attempt<Kind>> Session::run() {
 }
 
 io::Task<Attempt<bool>> Session::take_tls() {
-  auto shaken = co_await tls::start_client(*stream_, tools_.tls, host_name_);
+  std::string sni = host_name_.starts_with('[') ? std::string() : host_name_;
+  auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(sni));
   if (!shaken) {
     tls_failed_ = true;
     Problem p = lost(shaken.error());
@@ -168,6 +172,7 @@ io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& qu
   envelope.size = m.size;
   envelope.body_8bit = m.body_8bit;
   envelope.smtputf8 = m.smtputf8;
+  stream_->set_deadline(io::Steady::now() + tools_.settings.transaction_timeout);
   client_->begin(std::move(envelope));
   for (;;) {
     auto at = co_await run();

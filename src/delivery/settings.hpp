@@ -18,6 +18,7 @@ struct Settings {
   base::Milliseconds greeting_timeout = std::chrono::minutes(5);
   base::Milliseconds command_timeout = std::chrono::minutes(5);
   base::Milliseconds data_end_timeout = std::chrono::minutes(10);  // 4.5.3.2.6
+  base::Milliseconds transaction_timeout = std::chrono::hours(1);  // one message, in all
   std::size_t concurrency = 20;                                    // connections to one destination
   std::size_t max_connections = 500;                               // in all
   std::size_t messages_per_connection = 1000;

@@ -44,12 +44,26 @@ struct Gate::Session {
   bool in_transaction = false;
   bool in_body = false;
 
+  // A session may be as long as it brings mail.
+  void extend_deadline() { stream.set_deadline(io::Steady::now() + settings.transaction_timeout); }
   io::Task<bool> connect_backend();
   io::Task<bool> act(const smtp::Server::Action& action, const tls::ServerContext& tls);
   io::Task<void> mail(std::string line);
   io::Task<void> pass(std::string line);
   void answer(const base::Result<Reply>& reply);
   void lose_backend(const std::string& why);
+};
+
+// A session is counted as long as it is served, however that ends.
+struct Gate::Registration {
+  Gate& gate;
+  Session& session;
+  Registration(Gate& g, Session& s) : gate(g), session(s) { gate.sessions_.insert(&session); }
+  Registration(const Registration&) = delete;
+  ~Registration() {
+    gate.sessions_.erase(&session);
+    if (--gate.per_client_[session.client.address] == 0) gate.per_client_.erase(session.client.address);
+  }
 };
 
 void Gate::Session::lose_backend(const std::string& why) {
@@ -107,6 +121,7 @@ io::Task<void> Gate::Session::mail(std::string line) {
     co_return;
   }
   in_transaction = true;
+  extend_deadline();
   co_await pass(std::move(line));
 }
 
@@ -272,7 +287,8 @@ smtp::ServerOptions options_for(const Settings& settings, const smtp::Capabiliti
 
 io::Task<void> Gate::serve(std::shared_ptr<Session> session) {
   Session& s = *session;
-  sessions_.insert(&s);
+  const Registration registered{*this, s};
+  s.extend_deadline();
   s.stream.set_idle_timeout(settings_.command_timeout);
   bool open = co_await s.connect_backend();
   if (open) s.server.emplace(options_for(settings_, s.backend->capabilities(), advert_lines_));
@@ -286,8 +302,6 @@ io::Task<void> Gate::serve(std::shared_ptr<Session> session) {
     const auto bye = co_await s.backend->ask("QUIT");
     (void)bye;
   }
-  sessions_.erase(&s);
-  if (--per_client_[s.client.address] == 0) per_client_.erase(s.client.address);
 }
 
 }  // namespace pinnace::gate

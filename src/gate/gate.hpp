@@ -31,6 +31,7 @@ struct Settings {
   std::size_t max_sessions = 1000;
   std::size_t max_sessions_per_client = 50;
   base::Milliseconds command_timeout = std::chrono::minutes(5);
+  base::Milliseconds transaction_timeout = std::chrono::hours(1);
   base::Milliseconds backend_timeout = std::chrono::minutes(10);
 };
 
@@ -49,6 +50,7 @@ class Gate {
 
  private:
   struct Session;
+  struct Registration;
 
   io::Task<void> accept(io::Listener* listener);
   io::Task<void> serve(std::shared_ptr<Session> session);

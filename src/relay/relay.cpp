@@ -28,6 +28,18 @@ struct Relay::Session {
   std::optional<base::Error> failed;  // of the body, answered at its end
 };
 
+// A session is counted as long as it is served, however that ends.
+struct Relay::Registration {
+  Relay& relay;
+  Session& session;
+  Registration(Relay& r, Session& s) : relay(r), session(s) { relay.sessions_.insert(&session); }
+  Registration(const Registration&) = delete;
+  ~Registration() {
+    relay.sessions_.erase(&session);
+    if (--relay.per_client_[session.client] == 0) relay.per_client_.erase(session.client);
+  }
+};
+
 Relay::Relay(io::Loop& loop, const base::Clock& clock, queue::Queue& queue, Settings settings,
              std::optional<tls::ServerContext> tls)
     : loop_(loop), clock_(clock), queue_(queue), settings_(std::move(settings)), tls_(std::move(tls)) {}
@@ -99,7 +111,8 @@ io::Task<void> Relay::accept(io::Listener* listener) {
 
 io::Task<void> Relay::serve(std::shared_ptr<Session> session) {
   Session& s = *session;
-  sessions_.insert(&s);
+  const Registration registered{*this, s};
+  s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
   bool open = true;
   while (open) {
     if (stopping_ && !s.in_transaction) s.server.shut_down("is being restarted");
@@ -108,8 +121,6 @@ io::Task<void> Relay::serve(std::shared_ptr<Session> session) {
   }
   s.writer.reset();
   s.stream.close();
-  sessions_.erase(&s);
-  if (--per_client_[s.client] == 0) per_client_.erase(s.client);
 }
 
 io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
@@ -166,7 +177,7 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
     case Kind::reset:
       s.writer.reset();
       s.in_transaction = false;
-      s.stream.set_deadline(std::nullopt);
+      s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
       break;
     case Kind::close:
       co_return false;
@@ -239,7 +250,7 @@ io::Task<void> Relay::end_body(Session& s) {
              {"detail", s.failed ? s.failed->detail : ""}});
   s.writer.reset();
   s.in_transaction = false;
-  s.stream.set_deadline(std::nullopt);
+  s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
   s.server.answer(reply);
 }
 

@@ -26,7 +26,7 @@ struct Settings {
   std::size_t max_received = 100;  // more Received fields than that are a loop (RFC 5321 6.3)
   std::size_t max_text_line = 998;
   base::Milliseconds command_timeout = std::chrono::minutes(5);       // RFC 5321 4.5.3.2.7
-  base::Milliseconds transaction_timeout = std::chrono::minutes(60);  // a message, however slowly it comes
+  base::Milliseconds transaction_timeout = std::chrono::minutes(60);  // between two messages, and for each
 };
 
 class Relay {
@@ -43,6 +43,7 @@ class Relay {
 
  private:
   struct Session;
+  struct Registration;
 
   io::Task<void> accept(io::Listener* listener);
   io::Task<void> serve(std::shared_ptr<Session> session);

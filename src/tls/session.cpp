@@ -230,7 +230,7 @@ io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext
                                                std::string server_name) {
   SslPtr ssl(SSL_new(context.impl().context.get()));
   SSL_set_connect_state(ssl.get());
-  SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
+  if (!server_name.empty()) SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
   co_return co_await shake(stream, std::move(ssl), true);
 }
 

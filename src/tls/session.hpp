@@ -46,7 +46,8 @@ base::Result<pins::Pin> pin_of_file(const std::string& file);
 
 // The handshake within the stream's own time limits; afterwards the stream speaks TLS. The peer has then
 // proved that it holds the leaf's key, and nothing else: look at `chain` with verify.hpp before a
-// word is said. Nothing may be left unread from before. Errors: "tls.handshake", io's own.
+// word is said. Nothing may be left unread from before. `server_name` is the SNI; empty: none. Errors:
+// "tls.handshake", io's own.
 io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context,
                                                std::string server_name);
 io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context);
