@@ -1,5 +1,6 @@
-// A client session against a server that says anything: it ends, and TLS is never begun with
-// octets left over from before.
+// A client session against a server that says anything, also while the text is sent: it ends; TLS is
+// begun only after a 220 with nothing behind it; nobody is taken for delivered without a 2yz; and what
+// is sent is whole lines.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -13,21 +14,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Client client("relay.test", data[0] & 1 ? Client::Tls::required : Client::Tls::opportunistic);
   const std::size_t step = data[0] / 2 % 64 + 1;
   std::string_view left(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const auto hear = [&] {
+    const std::string_view part = left.substr(0, step);
+    client.receive(part);
+    left.remove_prefix(part.size());
+    return part;
+  };
+  std::string_view last;
   int transactions = 0;
   for (int turns = 0; turns < 1'000'000; ++turns) {
     const auto action = client.next();
     switch (action.kind) {
       case Client::Kind::send:
+        if (!action.bytes.ends_with("\r\n")) std::abort();
         break;
       case Client::Kind::read:
         if (left.empty()) {
           client.peer_closed();
         } else {
-          client.receive(left.substr(0, step));
-          left.remove_prefix(std::min(step, left.size()));
+          last = hear();
         }
         break;
       case Client::Kind::start_tls:
+        if (!last.ends_with('\n') || client.in_tls()) std::abort();
         client.tls_established();
         break;
       case Client::Kind::ready:
@@ -39,11 +48,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         break;
       case Client::Kind::send_body:
+        if (data[0] & 128 && !left.empty()) hear();
         client.body_sent();
         break;
       case Client::Kind::done:
         for (const Reply& r : client.results()) {
-          if (r.code < 200 || r.code > 599) std::abort();
+          if (r.code < 200 || r.code > 599 || r.code / 100 == 3) std::abort();
         }
         break;
       case Client::Kind::failed:

@@ -14,6 +14,7 @@ struct Seen {
   std::string text;
   bool ended = false;
   bool bare = false;
+  std::size_t longest = 0;
   bool operator==(const Seen&) const = default;
 };
 
@@ -25,10 +26,11 @@ Seen read_in_steps(std::string_view wire, std::size_t step) {
     buffer += wire.substr(0, step);
     wire.remove_prefix(std::min(step, wire.size()));
     buffer.erase(0, reader.read(buffer, seen.text));
-    if (!reader.ended() && buffer.size() > 3) std::abort();
+    if (!reader.ended() && buffer.size() > 2) std::abort();
   }
   seen.ended = reader.ended();
   seen.bare = reader.bare_line_end();
+  seen.longest = reader.longest_line();
   return seen;
 }
 

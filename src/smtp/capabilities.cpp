@@ -3,27 +3,27 @@
 #include <algorithm>
 #include <charconv>
 
+#include "smtp/keyword.hpp"
+
 namespace pinnace::smtp {
 
 Capabilities::Capabilities(const Reply& ehlo) {
   for (std::size_t i = 1; i < ehlo.lines.size(); ++i) {
     const std::string& text = ehlo.lines[i];
     const std::size_t space = text.find(' ');
-    Line line{text.substr(0, space), space == std::string::npos ? "" : text.substr(space + 1)};
-    std::transform(line.keyword.begin(), line.keyword.end(), line.keyword.begin(),
-                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-    lines_.push_back(std::move(line));
+    lines_.push_back({keyword(std::string_view(text).substr(0, space)),
+                      space == std::string::npos ? "" : text.substr(space + 1)});
   }
 }
 
-bool Capabilities::has(std::string_view keyword) const {
-  return std::any_of(lines_.begin(), lines_.end(), [&](const Line& l) { return l.keyword == keyword; });
+bool Capabilities::has(std::string_view name) const {
+  return std::any_of(lines_.begin(), lines_.end(), [&](const Line& l) { return l.keyword == name; });
 }
 
-std::vector<std::string> Capabilities::parameters(std::string_view keyword) const {
+std::vector<std::string> Capabilities::parameters(std::string_view name) const {
   std::vector<std::string> out;
   for (const Line& line : lines_) {
-    if (line.keyword == keyword) out.push_back(line.parameters);
+    if (line.keyword == name) out.push_back(line.parameters);
   }
   return out;
 }

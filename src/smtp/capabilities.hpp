@@ -16,9 +16,9 @@ class Capabilities {
   Capabilities() = default;
   explicit Capabilities(const Reply& ehlo);  // the first line names the server and is no keyword
 
-  bool has(std::string_view keyword) const;
+  bool has(std::string_view name) const;  // the keyword, in upper case, however the server wrote it
   // The parameters of every line with this keyword, in order: for "PKP MAX-AGE=60" it is "MAX-AGE=60".
-  std::vector<std::string> parameters(std::string_view keyword) const;
+  std::vector<std::string> parameters(std::string_view name) const;
   // RFC 1870 3: the most octets a message may have; nothing where none is said.
   std::optional<std::uint64_t> size_limit() const;
 

@@ -10,7 +10,9 @@
 //   failed     failure() says why; close the connection
 //   closed     after quit(): close the connection
 //
-// Many transactions may follow each other in one session.
+// Many transactions may follow each other in one session. While the text is sent nobody need read;
+// where writing fails, receive() what can still be read, then peer_closed(): what the server said
+// before it closed counts.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +28,10 @@
 namespace pinnace::smtp {
 
 struct OutgoingEnvelope {
-  std::string reverse_path;
-  std::vector<std::string> recipients;
-  std::uint64_t size = 0;
-  bool body_8bit = false;
+  std::string reverse_path;             // empty: the null reverse-path
+  std::vector<std::string> recipients;  // at least one
+  std::uint64_t size = 0;               // octets; 0: not known
+  bool body_8bit = false;               // the text has octets above 127
   bool smtputf8 = false;
 };
 
@@ -43,25 +45,32 @@ class Client {
   };
   struct Failure {
     enum class Why {
-      refused,      // the greeting or EHLO: `reply` has the server's words
+      refused,      // at the greeting or EHLO
       no_starttls,  // TLS is required and not offered
       starttls_refused,
       injected,  // plaintext behind the reply to STARTTLS
-      protocol,  // what came is not SMTP
+      protocol,  // what came is not SMTP, or was not asked
       lost,      // the connection ended, or 421
     };
     Why why = Why::lost;
     std::string detail;
-    std::optional<Reply> reply;
+    std::optional<Reply> reply;  // of refused, starttls_refused, and lost by 421
+    // The whole message was sent and not answered: the server may have it. Try again later, not at once.
+    bool unanswered = false;
   };
+
+  // At most so many commands are under way: their replies must fit into what the network buffers
+  // while we write (RFC 2920 3.1).
+  static constexpr std::size_t kGroup = 100;
 
   Client(std::string ehlo_name, Tls tls);
 
   Action next();
   void receive(std::string_view bytes) { parser_.receive(bytes); }
-  void peer_closed();
+  void peer_closed() { gone_ = true; }
   void tls_established();
   void begin(OutgoingEnvelope envelope);
+  // What was received before this is no answer to the whole message, and counts only as a refusal.
   void body_sent();
   void quit();
 
@@ -70,60 +79,60 @@ class Client {
   // What was said before TLS, to report PKP and STSEC there.
   const Capabilities& plain_capabilities() const { return plain_capabilities_; }
   bool in_tls() const { return tls_on_; }
-  // A reply for each recipient of the envelope; 250 to the message for those delivered.
+  // A reply for each recipient of the envelope: the one to the message for those accepted, else the
+  // one that refused it.
   const std::vector<Reply>& results() const { return results_; }
   const Failure& failure() const { return failure_; }
-  // False after 421 or a failure: no further transaction.
-  bool reusable() const { return state_ == State::ready && !closing_; }
+  // False after 421, a failure, or octets nobody asked for: no further transaction.
+  bool reusable() const { return state_ == State::ready && !closing_ && !gone_ && !parser_.pending(); }
 
  private:
-  enum class State {
-    greeting,
-    ehlo,
-    helo,
-    starttls,
-    tls,
-    ready,
-    rset,
-    envelope,
-    body,
-    end,
-    done,
-    quit,
-    failed,
-    closed
-  };
-  enum class Asked { mail, rcpt, data };
+  enum class State { talking, tls, ready, text, done, failed, closed };
+  enum class Asked { greeting, ehlo, helo, starttls, rset, mail, rcpt, data, text, quit };
 
+  void ask(Asked what, std::string_view line);
   void take(Reply reply);
-  void take_envelope(Reply reply);
-  void after_ehlo();
-  void send_envelope();
-  void send_next();
-  void finish();
-  void fail(Failure::Why why, std::string detail, std::optional<Reply> reply = std::nullopt);
-  void answer_all(const Reply& reply);
+  void take_greeting(Reply reply);
+  void take_ehlo(Reply reply);
+  void take_helo(Reply reply);
+  void take_starttls(Reply reply);
+  void take_rset(Reply reply);
+  void take_mail(const Reply& reply);
+  void take_rcpt(Reply reply);
+  void take_data(Reply reply);
+  void take_end(Reply reply);
+  void take_early(Reply reply);
+  std::optional<Reply> refusal() const;
+  void send_group();
+  void go_on();
+  void finish(const Reply& reply);
+  void lose();
+  void fail(Failure::Why why, std::string detail);
+  void fail(Failure::Why why, std::string_view what, Reply reply);  // in the server's words
 
   std::string name_;
   Tls tls_;
-  State state_ = State::greeting;
+  State state_ = State::talking;
   ReplyParser parser_;
+  std::deque<Asked> asked_ = {Asked::greeting};  // replies due, in order
   std::string out_;
   std::string sending_;
   Capabilities capabilities_;
   Capabilities plain_capabilities_;
-  bool extended_ = false;
   bool tls_on_ = false;
-  bool closing_ = false;
-  bool needs_reset_ = false;
+  bool closing_ = false;  // the server said so, or the text was broken off
+  bool gone_ = false;     // the connection
+  Failure failure_;
+
   OutgoingEnvelope envelope_;
-  std::deque<Asked> asked_;     // commands under way
+  bool needs_reset_ = false;  // the last transaction was left open
+  bool mail_asked_ = false;
+  bool mail_ok_ = false;
   std::size_t next_rcpt_ = 0;   // to be sent
   std::size_t rcpt_reply_ = 0;  // to be answered
-  bool mail_ok_ = false;
-  std::vector<Reply> results_;
   std::size_t accepted_ = 0;
-  Failure failure_;
+  bool answered_early_ = false;
+  std::vector<Reply> results_;
 };
 
 }  // namespace pinnace::smtp

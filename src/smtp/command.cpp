@@ -6,16 +6,10 @@
 #include <array>
 
 #include "names/mail_address.hpp"
+#include "smtp/keyword.hpp"
 
 namespace pinnace::smtp {
 namespace {
-
-std::string upper(std::string_view s) {
-  std::string out(s);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-  return out;
-}
 
 std::string_view trim_right(std::string_view s) {
   while (s.ends_with(' ') || s.ends_with('\t')) s.remove_suffix(1);
@@ -40,7 +34,24 @@ std::optional<std::string_view> take_path(std::string_view& s) {
   return std::nullopt;
 }
 
-// RFC 5321 4.1.1.11: esmtp-keyword ["=" esmtp-value], each behind a space.
+// RFC 5321 4.1.2: esmtp-keyword ["=" esmtp-value]. A value's '=' is let pass, as many write it.
+base::Result<Parameter> parse_parameter(std::string_view word) {
+  const std::size_t equals = word.find('=');
+  const std::string_view name = word.substr(0, equals);
+  const auto in_name = [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-';
+  };
+  const auto in_value = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; };
+  Parameter p{keyword(name), {}, equals != std::string_view::npos};
+  if (p.has_value) p.value = word.substr(equals + 1);
+  if (name.empty() || name.front() == '-' || !std::all_of(name.begin(), name.end(), in_name) ||
+      p.has_value == p.value.empty() || !std::all_of(p.value.begin(), p.value.end(), in_value)) {
+    return base::fail("smtp.syntax", fmt::format("'{}' is not a parameter", word.substr(0, 60)));
+  }
+  return p;
+}
+
+// Each behind a space.
 base::Result<std::vector<Parameter>> parse_parameters(std::string_view s) {
   constexpr std::size_t kMost = 20;
   std::vector<Parameter> out;
@@ -50,25 +61,34 @@ base::Result<std::vector<Parameter>> parse_parameters(std::string_view s) {
     const std::string_view word = s.substr(0, s.find(' '));
     s.remove_prefix(word.size());
     if (word.empty()) continue;
-    const std::size_t equals = word.find('=');
-    const std::string_view keyword = word.substr(0, equals);
-    const auto ok = [](char c) {
-      return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '-';
-    };
-    if (keyword.empty() || keyword.front() == '-' || !std::all_of(keyword.begin(), keyword.end(), ok) ||
-        out.size() == kMost) {
-      return base::fail("smtp.syntax", fmt::format("'{}' is not a parameter", word.substr(0, 60)));
-    }
-    Parameter p{upper(keyword), {}, equals != std::string_view::npos};
-    if (p.has_value) p.value = word.substr(equals + 1);
-    out.push_back(std::move(p));
+    if (out.size() == kMost) return base::fail("smtp.syntax", "more than 20 parameters");
+    auto parameter = parse_parameter(word);
+    if (!parameter) return std::unexpected(parameter.error());
+    out.push_back(std::move(*parameter));
   }
   return out;
 }
 
+// What stands between the brackets, and is not empty.
+base::Result<names::MailAddress> parse_mailbox(std::string_view path) {
+  constexpr std::size_t kMaxPath = 256;
+  if (path.front() == '@') {
+    const std::size_t colon = path.find(':');
+    if (colon == std::string_view::npos)
+      return base::fail("smtp.syntax", "a source route without an address");
+    path.remove_prefix(colon + 1);  // RFC 5321 4.1.1.3: it is to be ignored
+  }
+  auto address = names::MailAddress::parse(path);
+  if (!address) return base::fail("smtp.syntax", std::move(address.error().detail));
+  // RFC 5321 4.5.3.1.3: with its brackets
+  if (address->local().size() + address->domain().size() + 3 > kMaxPath)
+    return base::fail("smtp.syntax", "the path has more than 256 octets");
+  return address;
+}
+
 base::Result<PathArgument> parse_path(std::string_view argument, std::string_view prefix,
                                       std::string_view hostname) {
-  if (upper(argument.substr(0, prefix.size())) != prefix) {
+  if (keyword(argument.substr(0, prefix.size())) != prefix) {
     return base::fail("smtp.syntax", fmt::format("{}<address> is expected", prefix));
   }
   argument.remove_prefix(prefix.size());
@@ -84,18 +104,10 @@ base::Result<PathArgument> parse_path(std::string_view argument, std::string_vie
     if (prefix == "FROM:") return out;
     return base::fail("smtp.syntax", "a recipient is expected between the brackets");
   }
-  // RFC 5321 4.5.3.1.3
-  if (path->size() > 1024) return base::fail("smtp.syntax", "the path is too long");
-  if (path->starts_with('@')) {
-    const std::size_t colon = path->find(':');
-    if (colon == std::string_view::npos)
-      return base::fail("smtp.syntax", "a source route without an address");
-    path->remove_prefix(colon + 1);
-  }
-  std::string text(*path);
-  if (prefix == "TO:" && upper(text) == "POSTMASTER") text = fmt::format("postmaster@{}", hostname);
-  auto address = names::MailAddress::parse(text);
-  if (!address) return base::fail("smtp.syntax", address.error().detail);
+  // RFC 5321 4.1.1.3: the postmaster needs no domain
+  const bool postmaster = prefix == "TO:" && keyword(*path) == "POSTMASTER";
+  auto address = parse_mailbox(postmaster ? fmt::format("postmaster@{}", hostname) : std::string(*path));
+  if (!address) return std::unexpected(std::move(address.error()));
   out.path = address->str();
   out.ascii = address->is_ascii();
   return out;
@@ -123,7 +135,7 @@ Command parse_command(std::string_view line) {
   Command command;
   if (space != std::string_view::npos) command.argument = line.substr(space + 1);
   if (word.size() > 8) return command;
-  const std::string name = upper(word);
+  const std::string name = keyword(word);
   for (const auto& [text, verb] : kVerbs) {
     if (name == text) command.verb = verb;
   }

@@ -4,88 +4,74 @@
 #include <cstring>
 
 namespace pinnace::smtp {
+namespace {
 
-void DotReader::end_line(std::size_t octets) {
-  longest_ = std::max(longest_, line_ + octets);
-  line_ = 0;
+// How many octets of `text` stand before the first `c`; all of them where there is none.
+std::size_t span_before(std::string_view text, char c) {
+  const void* const found = text.empty() ? nullptr : std::memchr(text.data(), c, text.size());
+  return found ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) : text.size();
+}
+
+}  // namespace
+
+void DotReader::count(std::size_t octets) {
+  line_ += octets;
+  longest_ = std::max(longest_, line_);
 }
 
 std::size_t DotReader::read(std::string_view in, std::string& out) {
   std::size_t at = 0;
   std::size_t from = 0;  // [from, at) is text not yet appended
-  const auto flush = [&] { out.append(in.substr(from, at - from)); };
   while (at < in.size() && !ended_) {
     if (line_start_ && in[at] == '.') {
-      const std::size_t left = in.size() - at;
-      if (left < 2 || (in[at + 1] == '\r' && left < 3)) break;
-      flush();
-      if (in[at + 1] == '\r' && in[at + 2] == '\n') {
-        ended_ = true;
-        return at + 3;
-      }
+      const std::string_view behind = in.substr(at + 1, 2);
+      if (behind.empty() || behind == "\r") break;  // whether it is the end is still to come
+      out.append(in, from, at - from);
       from = ++at;  // RFC 5321 4.5.2: the first dot of a line is taken away
+      ended_ = behind == "\r\n";
+      if (ended_) return at + 2;
     }
     line_start_ = false;
-    const char* const start = in.data() + at;
-    const std::size_t left = in.size() - at;
-    const auto* lf = static_cast<const char*>(std::memchr(start, '\n', left));
-    const std::size_t span = lf ? static_cast<std::size_t>(lf - start) : left;
-    const auto* cr = static_cast<const char*>(std::memchr(start, '\r', span));
-    if (!cr) {
-      bare_ = bare_ || lf;
-      line_ += span + (lf ? 1 : 0);
-      longest_ = std::max(longest_, line_);
-      at += span + (lf ? 1 : 0);
-      continue;
-    }
-    const auto text = static_cast<std::size_t>(cr - start);
-    if (text + 1 == left) {  // what follows the CR is still to come
-      line_ += text;
-      at += text;
-      flush();
-      return at;
-    }
-    if (start[text + 1] == '\n') {
-      end_line(text);
+    // Up to the next CR and not the next LF: each octet is looked at twice, whatever a sender makes up.
+    const std::string_view left = in.substr(at);
+    const std::size_t text = span_before(left, '\r');
+    bare_ = bare_ || span_before(left.substr(0, text), '\n') < text;
+    count(text);
+    at += text;
+    if (text == left.size() || text + 1 == left.size()) break;  // what follows the CR is still to come
+    if (left[text + 1] == '\n') {
+      at += 2;
+      line_ = 0;
       line_start_ = true;
-      at += text + 2;
     } else {
+      at += 1;
+      count(1);
       bare_ = true;
-      line_ += text + 1;
-      at += text + 1;
     }
   }
-  flush();
+  out.append(in, from, at - from);
   return at;
 }
 
 bool DotWriter::write(std::string_view text, std::string& out) {
-  std::size_t at = 0;
-  while (at < text.size()) {
+  while (!text.empty()) {
     if (cr_) {
-      if (text[at] != '\n') return false;
+      if (text.front() != '\n') return false;
       out += '\n';
-      ++at;
+      text.remove_prefix(1);
       cr_ = false;
       line_start_ = true;
       continue;
     }
-    if (line_start_ && text[at] == '.') out += '.';
+    // RFC 5321 4.5.2: a line that begins with a dot gets one more
+    if (line_start_ && text.front() == '.') out += '.';
     line_start_ = false;
-    const char* const start = text.data() + at;
-    const std::size_t left = text.size() - at;
-    const auto* lf = static_cast<const char*>(std::memchr(start, '\n', left));
-    const std::size_t span = lf ? static_cast<std::size_t>(lf - start) : left;
-    const auto* cr = static_cast<const char*>(std::memchr(start, '\r', span));
-    if (!cr) {
-      if (lf) return false;
-      out.append(start, span);
-      return true;
-    }
-    const auto n = static_cast<std::size_t>(cr - start) + 1;
-    out.append(start, n);
-    at += n;
-    cr_ = true;
+    const std::size_t line = span_before(text, '\r');
+    if (span_before(text.substr(0, line), '\n') < line) return false;
+    cr_ = line < text.size();
+    const std::size_t octets = line + (cr_ ? 1 : 0);
+    out += text.substr(0, octets);
+    text.remove_prefix(octets);
   }
   return true;
 }

@@ -13,8 +13,9 @@ namespace pinnace::smtp {
 // The receiving side.
 class DotReader {
  public:
-  // Appends the message's octets to `out` and returns how many of `in` are done with. The rest,
-  // at most 3 octets, must come again in front of what follows. After ended() nothing is taken.
+  // Appends the message's octets to `out` and returns how many of `in` are done with. The rest, at
+  // most 2 octets while the end is not there, must come again in front of what follows. After ended()
+  // nothing is taken.
   std::size_t read(std::string_view in, std::string& out);
 
   bool ended() const { return ended_; }
@@ -22,7 +23,8 @@ class DotReader {
   std::size_t longest_line() const { return longest_; }  // octets, CRLF not counted
 
  private:
-  void end_line(std::size_t octets);
+  void count(std::size_t octets);
+
   bool line_start_ = true;
   bool ended_ = false;
   bool bare_ = false;

@@ -3,12 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 namespace pinnace::smtp {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// A CR or LF in a text would end the line and begin another of somebody else's making.
+void append_clean(std::string& out, std::string_view text) {
+  const std::size_t from = out.size();
+  out += text;
+  std::replace_if(
+      out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
+      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+}
 
 }  // namespace
 
@@ -32,17 +41,21 @@ std::string Reply::text() const {
   std::string out = std::to_string(code);
   for (const std::string& line : lines) {
     out += ' ';
-    out += line;
+    append_clean(out, line);
   }
   return out;
 }
 
 std::string Reply::wire() const {
+  constexpr std::size_t kRoom = 512 - std::string_view("250 \r\n").size();
+  const std::string start = std::to_string(code);
+  if (lines.empty()) return start + " \r\n";
   std::string out;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    std::string text = lines[i].substr(0, 512 - 6);
-    std::replace_if(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');
-    out += fmt::format("{}{}{}\r\n", code, i + 1 < lines.size() ? '-' : ' ', text);
+  for (const std::string& line : lines) {
+    out += start;
+    out += &line == &lines.back() ? ' ' : '-';
+    append_clean(out, std::string_view(line).substr(0, kRoom));
+    out += "\r\n";
   }
   return out;
 }

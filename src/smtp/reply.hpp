@@ -16,15 +16,16 @@ struct Reply {
 
   static Reply make(int code, std::string text) { return {code, {std::move(text)}}; }
 
+  bool completed() const { return code < 300; }  // RFC 5321 4.2.1: 2yz, what was asked is done
   bool positive() const { return code < 400; }
   bool transient() const { return code >= 400 && code < 500; }
   bool permanent() const { return code >= 500; }
   // "4.7.5", or empty where the first line has none that agrees with the code.
   std::string enhanced() const;
-  // All lines in one, for people and logs: "550 5.1.1 no such user".
+  // All lines in one, for people and logs: "550 5.1.1 no such user". Control characters become '?'.
   std::string text() const;
-  // As it goes over the wire. Control characters become '?', lines are cut to 512 octets
-  // (RFC 5321 4.5.3.1.5).
+  // As it goes over the wire: whatever the text holds, one reply. Control characters become '?',
+  // lines are cut to 512 octets (RFC 5321 4.5.3.1.5).
   std::string wire() const;
 };
 

@@ -30,22 +30,27 @@ struct ServerOptions {
   bool starttls = false;
   std::uint64_t max_message_size = 50 << 20;  // announced as SIZE; 0: not announced, no limit
   bool eight_bit_mime = true;
-  bool smtputf8 = true;
+  bool smtputf8 = true;  // only with 8BITMIME (RFC 6531 3.1)
   // More EHLO lines ("PKP PIN-SHA256=..."), before TLS and inside it.
   std::vector<std::string> plain_extensions;
   std::vector<std::string> tls_extensions;
   // A front passes parameters of MAIL and RCPT on; an end refuses those it does not know.
   bool pass_parameters = false;
   std::size_t max_recipients = 1000;  // RFC 5321 4.5.3.1.8: at least 100
-  std::size_t max_errors = 20;        // then 421 and the end
+  std::size_t max_errors = 20;        // without a message taken between; then 421 and the end
+  std::size_t max_idle = 100;         // commands that bring no message nearer; more count as errors
   std::size_t max_text_line = 998;    // RFC 5321 4.5.3.1.6, without CRLF; 0: none
 };
 
 class Server {
  public:
-  // RFC 5321 4.5.3.1.4 has 512 octets, and extensions add to MAIL and RCPT: SIZE 26, 8BITMIME 17,
-  // SMTPUTF8 10, DSN 500 and 100, and a UTF-8 address thrice its ASCII room.
+  // RFC 5321 4.5.3.1.4 has 512 octets, and extensions add to them: SIZE 26 (RFC 1870 3), 8BITMIME 17
+  // (RFC 6152 2), SMTPUTF8 10 (RFC 6531 3.1), REQUIRETLS 11 (RFC 8689 2), DSN 100 and 500 (RFC 3461
+  // 5.4). That is 1,176 if all came in one line; the rest is for addresses in UTF-8 and what is to come.
   static constexpr std::size_t kMaxCommandLine = 2048;
+  // Replies to commands received together are held back up to this, so that a short command with a
+  // long reply (EHLO) costs its sender more than us.
+  static constexpr std::size_t kMaxReplies = 32 << 10;
 
   enum class Kind { send, read, start_tls, mail, rcpt, data, body, body_end, reset, close };
   struct Action {
@@ -62,7 +67,8 @@ class Server {
   void peer_closed();
   void answer(const Reply& reply);
   void tls_established();
-  // Ends the session with 421 after what is under way.
+  // Ends the session with 421: after the answer() that is due, so that a message taken is not called
+  // refused; at once where none is, and a message that is half there is dropped.
   void shut_down(const std::string& why);
 
   bool in_tls() const { return tls_; }
@@ -72,24 +78,34 @@ class Server {
   bool smtputf8() const { return smtputf8_; }
 
  private:
-  enum class State { command, answering, data_answer, body, body_answer, tls, closing, closed };
-
-  // Nothing for the owner to do: go on with what is buffered.
-  using MaybeAction = std::optional<Action>;
+  enum class State { command, answering, body, tls, closing, closed };
+  enum class Transaction { none, refused, open };  // what became of the last MAIL
   enum class Line { taken, refused, incomplete };
+  using MaybeAction = std::optional<Action>;  // none: nothing for the owner to do, go on
 
   Line take_line();  // into line_
   MaybeAction step();
   MaybeAction run();
   MaybeAction hello(const Command& command);
+  MaybeAction starttls();
   MaybeAction mail(std::string_view argument);
   MaybeAction rcpt(std::string_view argument);
-  MaybeAction starttls(const Command& command);
+  MaybeAction data();
+  MaybeAction out_of_turn();
+  MaybeAction unknown();
   MaybeAction read_body();
-  MaybeAction refuse(int code, std::string text);
+  MaybeAction end_body();
+  MaybeAction refuse(int code, std::string text);  // an error of the client's
   MaybeAction reset();
-  std::string mail_parameters_problem();
-  void say(const Reply& reply) { out_ += reply.wire(); }
+  MaybeAction ask(Kind kind);
+  bool take_parameter(const Parameter& p);  // of MAIL; false: refused
+  void count_error();
+  void count_idle();
+  void close(int code, std::string text);
+  bool too_large() const { return options_.max_message_size > 0 && size_ > options_.max_message_size; }
+  bool too_long() const {
+    return options_.max_text_line > 0 && dots_.longest_line() > options_.max_text_line;
+  }
   void say(int code, std::string text) { out_ += Reply::make(code, std::move(text)).wire(); }
 
   ServerOptions options_;
@@ -104,16 +120,19 @@ class Server {
   bool tls_ = false;
   bool extended_ = false;
   std::string client_;
-  bool in_mail_ = false;
-  Verb asked_ = Verb::unknown;
-  std::size_t recipients_ = 0;  // accepted
-  std::size_t asked_recipients_ = 0;
+  std::size_t errors_ = 0;
+  std::size_t idle_ = 0;
+  std::string shut_down_;  // why, once the answer that is due was given
+  Kind asked_ = Kind::read;
+
+  Transaction transaction_ = Transaction::none;
+  PathArgument path_;
   bool body_8bit_ = false;
   bool smtputf8_ = false;
-  PathArgument path_;
+  std::size_t recipients_ = 0;  // accepted
+  std::size_t asked_recipients_ = 0;
   DotReader dots_;
   std::uint64_t size_ = 0;
-  std::size_t errors_ = 0;
 };
 
 }  // namespace pinnace::smtp

@@ -1,0 +1,148 @@
+// The client's mail transactions: MAIL, RCPT, DATA, and a reply for each recipient.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "smtp/client.hpp"
+
+namespace pinnace::smtp {
+namespace {
+
+bool has_control(std::string_view s) {
+  return std::any_of(s.begin(), s.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
+}
+
+}  // namespace
+
+// What the server cannot take must not be sent to it.
+std::optional<Reply> Client::refusal() const {
+  const auto& to = envelope_.recipients;
+  if (has_control(envelope_.reverse_path) || std::any_of(to.begin(), to.end(), has_control)) {
+    return Reply::make(553, "5.1.3 an address has a control character, and would be read as a command");
+  }
+  // RFC 6531 3.2
+  if (envelope_.smtputf8 && !capabilities_.has("SMTPUTF8")) {
+    return Reply::make(550, "5.6.7 the message needs SMTPUTF8, which the receiving server does not offer");
+  }
+  // RFC 6152 3
+  if (envelope_.body_8bit && !capabilities_.has("8BITMIME")) {
+    return Reply::make(
+        550, "5.6.3 the message has 8-bit text, which the receiving server does not take (no 8BITMIME)");
+  }
+  // RFC 1870 6.1
+  if (const auto limit = capabilities_.size_limit(); limit && envelope_.size > *limit) {
+    return Reply::make(552, "5.3.4 the message is larger than the receiving server takes");
+  }
+  return std::nullopt;
+}
+
+void Client::begin(OutgoingEnvelope envelope) {
+  envelope_ = std::move(envelope);
+  results_.assign(envelope_.recipients.size(), Reply{});
+  next_rcpt_ = rcpt_reply_ = accepted_ = 0;
+  mail_asked_ = mail_ok_ = answered_early_ = false;
+  if (const auto refused = refusal(); refused || envelope_.recipients.empty()) {
+    return finish(refused.value_or(Reply{}));
+  }
+  if (!std::exchange(needs_reset_, false)) return send_group();
+  ask(Asked::rset, "RSET");
+}
+
+void Client::take_rset(Reply reply) {
+  if (reply.completed()) return send_group();
+  fail(Failure::Why::protocol, "the server refuses RSET", std::move(reply));
+}
+
+// RFC 2920 3.1: MAIL, RCPT and DATA may go together, DATA last.
+void Client::send_group() {
+  const std::size_t most = capabilities_.has("PIPELINING") ? kGroup : 1;
+  while (asked_.size() < most && state_ != State::failed) {
+    if (!mail_asked_) {
+      std::string line = fmt::format("MAIL FROM:<{}>", envelope_.reverse_path);
+      if (capabilities_.has("SIZE") && envelope_.size > 0) line += fmt::format(" SIZE={}", envelope_.size);
+      if (envelope_.body_8bit) line += " BODY=8BITMIME";
+      if (envelope_.smtputf8) line += " SMTPUTF8";
+      mail_asked_ = true;
+      ask(Asked::mail, line);
+    } else if (next_rcpt_ < envelope_.recipients.size()) {
+      ask(Asked::rcpt, fmt::format("RCPT TO:<{}>", envelope_.recipients[next_rcpt_++]));
+    } else {
+      return ask(Asked::data, "DATA");
+    }
+  }
+}
+
+// A reply was taken: more of the group are due, or the next group, or nobody is left to send to.
+void Client::go_on() {
+  if (!asked_.empty()) return;
+  if (mail_ok_ && (accepted_ > 0 || next_rcpt_ < envelope_.recipients.size())) return send_group();
+  needs_reset_ = mail_ok_;
+  state_ = State::done;
+}
+
+void Client::take_mail(const Reply& reply) {
+  mail_ok_ = reply.completed();
+  if (!mail_ok_) results_.assign(results_.size(), reply);
+  go_on();
+}
+
+void Client::take_rcpt(Reply reply) {
+  if (closing_) return finish(reply);
+  if (reply.completed() && mail_ok_) ++accepted_;
+  // Where MAIL was refused, that is why, and not that RCPT then comes out of turn.
+  if (mail_ok_) results_[rcpt_reply_] = std::move(reply);
+  ++rcpt_reply_;
+  go_on();
+}
+
+void Client::take_data(Reply reply) {
+  if (reply.code == 354 && accepted_ > 0) {
+    state_ = State::text;
+  } else if (reply.code == 354) {
+    // RFC 2920 3.1: DATA went with recipients who were all refused then. The server that goes on all the
+    // same gets an empty message, which it must refuse.
+    ask(Asked::text, ".");
+  } else if (reply.positive()) {
+    fail(Failure::Why::protocol, "the server neither takes nor refuses DATA", std::move(reply));
+  } else {
+    needs_reset_ = mail_ok_;
+    finish(reply);
+  }
+}
+
+// Nothing was asked: while the text is being sent, or when the connection has ended.
+void Client::take_early(Reply reply) {
+  if (state_ == State::text && !reply.positive()) {
+    closing_ = true;  // the text has no end now
+    return finish(reply);
+  }
+  if (reply.code == 421) {
+    fail(Failure::Why::lost, "the server is closing", std::move(reply));
+  } else {
+    fail(Failure::Why::protocol, "the server says something before it is asked", std::move(reply));
+  }
+}
+
+// The transaction is over, with this reply for all who were not refused before.
+void Client::finish(const Reply& reply) {
+  for (Reply& r : results_) {
+    if (r.code == 0 || r.completed()) r = reply;
+  }
+  asked_.clear();
+  state_ = State::done;
+}
+
+void Client::body_sent() {
+  answered_early_ = parser_.pending();
+  asked_.push_back(Asked::text);
+  state_ = State::talking;
+}
+
+void Client::take_end(Reply reply) {
+  if (!answered_early_ || !reply.positive()) return finish(reply);
+  fail(Failure::Why::protocol, "the server takes a message before its end", std::move(reply));
+  failure_.unanswered = true;
+}
+
+}  // namespace pinnace::smtp

@@ -1,0 +1,195 @@
+// What the server does with each command (RFC 5321 4.1.1).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "smtp/keyword.hpp"
+#include "smtp/server.hpp"
+
+namespace pinnace::smtp {
+
+Server::MaybeAction Server::refuse(int code, std::string text) {
+  say(code, std::move(text));
+  count_error();
+  return std::nullopt;
+}
+
+void Server::count_error() {
+  if (++errors_ >= options_.max_errors) close(421, "4.7.0 too many errors");
+}
+
+void Server::count_idle() {
+  if (++idle_ > options_.max_idle) count_error();
+}
+
+Server::MaybeAction Server::run() {
+  const Command command = parse_command(line_);
+  const bool bare = command.argument.empty();
+  switch (command.verb) {
+    case Verb::helo:
+    case Verb::ehlo:
+      return hello(command);
+    case Verb::mail:
+      return mail(command.argument);
+    case Verb::rcpt:
+      return rcpt(command.argument);
+    case Verb::starttls:
+      return bare ? starttls() : refuse(501, "5.5.4 STARTTLS takes no argument");
+    case Verb::data:
+      return bare ? data() : refuse(501, "5.5.4 DATA takes no argument");
+    case Verb::rset:
+      if (!bare) return refuse(501, "5.5.4 RSET takes no argument");
+      say(250, "2.0.0 reset");
+      count_idle();
+      return reset();
+    case Verb::quit:
+      if (!bare) return refuse(501, "5.5.4 QUIT takes no argument");
+      close(221, "2.0.0 " + options_.hostname + " closing");
+      return std::nullopt;
+    case Verb::noop:
+      say(250, "2.0.0 ok");
+      break;
+    case Verb::vrfy:
+      say(252, "2.5.0 send some mail, and I will try");
+      break;
+    case Verb::help:
+      say(214, "2.0.0 RFC 5321");
+      break;
+    case Verb::unknown:
+      return unknown();
+  }
+  count_idle();
+  return std::nullopt;
+}
+
+Server::MaybeAction Server::unknown() {
+  // A browser made to speak to us would go on with what its page's author wrote.
+  const std::string_view line = line_;
+  const bool http =
+      line.starts_with("GET ") || line.starts_with("POST ") || line.find(" HTTP/") != std::string_view::npos;
+  if (!http || !client_.empty()) return refuse(500, "5.5.1 command not recognized");
+  close(421, "4.7.0 this is SMTP");
+  return std::nullopt;
+}
+
+// RFC 5321 4.1.1.1
+Server::MaybeAction Server::hello(const Command& command) {
+  const std::string_view name = command.argument;
+  const bool fine = !name.empty() && name.size() <= 255 &&
+                    std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (!fine) return refuse(501, "5.5.4 your domain or address literal is expected");
+  client_ = name;
+  extended_ = command.verb == Verb::ehlo;
+  Reply reply{250, {options_.hostname}};
+  if (extended_) {
+    reply.lines.emplace_back("PIPELINING");
+    if (options_.max_message_size > 0)
+      reply.lines.push_back(fmt::format("SIZE {}", options_.max_message_size));
+    if (options_.eight_bit_mime) reply.lines.emplace_back("8BITMIME");
+    if (options_.smtputf8) reply.lines.emplace_back("SMTPUTF8");
+    if (options_.starttls && !tls_) reply.lines.emplace_back("STARTTLS");
+    const auto& more = tls_ ? options_.tls_extensions : options_.plain_extensions;
+    reply.lines.insert(reply.lines.end(), more.begin(), more.end());
+    reply.lines.emplace_back("ENHANCEDSTATUSCODES");
+  }
+  out_ += reply.wire();
+  count_idle();
+  return reset();
+}
+
+Server::MaybeAction Server::starttls() {
+  if (tls_) return refuse(503, "5.5.1 TLS is already there");
+  if (!options_.starttls) return refuse(502, "5.5.1 STARTTLS is not offered");
+  if (transaction_ == Transaction::open) return refuse(503, "5.5.1 not in a mail transaction");
+  // RFC 3207 4.2, CVE-2011-0411: what stands behind STARTTLS was not protected, whoever wrote it.
+  if (at_ < in_.size()) {
+    close(554, "5.5.1 nothing may follow STARTTLS before TLS");
+    return std::nullopt;
+  }
+  say(220, "2.0.0 ready to start TLS");
+  state_ = State::tls;
+  return std::nullopt;
+}
+
+bool Server::take_parameter(const Parameter& p) {
+  if (p.keyword == "SIZE" && options_.max_message_size > 0) {
+    std::uint64_t size = 0;
+    const char* const last = p.value.data() + p.value.size();
+    const auto [end, code] = std::from_chars(p.value.data(), last, size);
+    if (end != last || code == std::errc::invalid_argument) {
+      refuse(501, "5.5.4 SIZE= takes a number");
+      return false;
+    }
+    // RFC 1870 6.1
+    if (code == std::errc{} && size <= options_.max_message_size) return true;
+    refuse(552, fmt::format("5.3.4 the message has more than {} octets", options_.max_message_size));
+    return false;
+  }
+  if (p.keyword == "BODY" && options_.eight_bit_mime) {
+    const std::string value = keyword(p.value);
+    body_8bit_ = value == "8BITMIME";
+    if (body_8bit_ || value == "7BIT") return true;
+    refuse(501, "5.5.4 BODY= is 7BIT or 8BITMIME");
+    return false;
+  }
+  if (p.keyword == "SMTPUTF8" && options_.smtputf8 && !p.has_value) {
+    smtputf8_ = true;
+    return true;
+  }
+  if (options_.pass_parameters) return true;
+  refuse(555, fmt::format("5.5.4 the parameter {} is not known here", p.keyword));
+  return false;
+}
+
+Server::MaybeAction Server::mail(std::string_view argument) {
+  if (client_.empty()) return refuse(503, "5.5.1 EHLO or HELO first");
+  if (transaction_ == Transaction::open) return refuse(503, "5.5.1 a transaction is already open");
+  transaction_ = Transaction::refused;  // until it is answered otherwise
+  auto path = parse_mail(argument);
+  if (!path) return refuse(501, "5.1.7 " + path.error().detail);
+  path_ = std::move(*path);
+  body_8bit_ = smtputf8_ = false;
+  for (const Parameter& p : path_.parameters) {
+    if (!take_parameter(p)) return std::nullopt;
+  }
+  if (!path_.ascii && !smtputf8_) return refuse(553, "5.6.7 the address needs SMTPUTF8");
+  return ask(Kind::mail);
+}
+
+// What a client sent in one group with a MAIL that was then refused is no error of its own.
+Server::MaybeAction Server::out_of_turn() {
+  if (transaction_ == Transaction::none) return refuse(503, "5.5.1 MAIL first");
+  say(503, "5.5.1 MAIL was refused");
+  count_idle();
+  return std::nullopt;
+}
+
+Server::MaybeAction Server::rcpt(std::string_view argument) {
+  if (transaction_ != Transaction::open) return out_of_turn();
+  // RFC 5321 4.5.3.1.10: the client keeps the rest for another transaction; it has done nothing wrong.
+  if (recipients_ >= options_.max_recipients) {
+    say(452, "4.5.3 too many recipients");
+    return std::nullopt;
+  }
+  ++asked_recipients_;
+  auto path = parse_rcpt(argument, options_.hostname);
+  if (!path) return refuse(501, "5.1.3 " + path.error().detail);
+  path_ = std::move(*path);
+  if (!path_.ascii && !smtputf8_) return refuse(553, "5.6.7 the address needs SMTPUTF8");
+  if (!path_.parameters.empty() && !options_.pass_parameters) {
+    return refuse(555, fmt::format("5.5.4 the parameter {} is not known here", path_.parameters[0].keyword));
+  }
+  return ask(Kind::rcpt);
+}
+
+Server::MaybeAction Server::data() {
+  if (transaction_ != Transaction::open) return out_of_turn();
+  if (recipients_ > 0) return ask(Kind::data);
+  if (asked_recipients_ == 0) return refuse(503, "5.5.1 RCPT first");
+  say(554, "5.5.1 no valid recipients");  // RFC 2920 3.1: it could not know
+  count_idle();
+  return std::nullopt;
+}
+
+}  // namespace pinnace::smtp
