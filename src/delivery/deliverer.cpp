@@ -219,7 +219,9 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
     Problem session_problem;
     auto outcomes = co_await over_session(work, session, *at, session_problem);
     if (!outcomes.empty()) co_return outcomes;
+    const bool unanswered = session_problem.unanswered;
     keep_worse(problem, std::move(session_problem));
+    if (unanswered) break;  // that server may have it: another one now could make two of it
   }
   co_return all(work, *problem, last_host);
 }
@@ -322,8 +324,9 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
     }
     problem = replies.error();
     session.reset();
-    // A kept session may have been closed by the server meanwhile: once more with a new one.
-    if (!reused) break;
+    // A kept session may have been closed by the server meanwhile: once more with a new one. Never where
+    // it may have the message already.
+    if (!reused || problem.unanswered) break;
   }
   co_return std::vector<Outcome>{};
 }

@@ -26,6 +26,7 @@ Problem Session::failed() const {
   Problem p;
   p.status = "4.4.2";
   p.reason = fmt::format("{} ({}): {}", host_name_, address_.str(), f.detail);
+  p.unanswered = f.unanswered;
   if (f.reply) {
     p.reply = f.reply->text();
     // Before the TLS that is a must anybody may have said it: it may hold the mail up, never bounce it.
@@ -83,6 +84,7 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
 
 io::Task<Attempt<Kind>> Session::run() {
   char buffer[4096];
+  std::string broken;  // how the connection ended, where it did not end well
   for (;;) {
     const smtp::Client::Action action = client_->next();
     switch (action.kind) {
@@ -93,11 +95,11 @@ io::Task<Attempt<Kind>> Session::run() {
       }
       case Kind::read: {
         auto n = co_await stream_->read_some(buffer, sizeof buffer);
-        if (!n) co_return std::unexpected(lost(n.error()));
-        if (*n == 0) {
-          client_->peer_closed();
-        } else {
+        if (n && *n > 0) {
           client_->receive({buffer, *n});
+        } else {
+          if (!n) broken = n.error().detail;
+          client_->peer_closed();
         }
         break;
       }
@@ -106,8 +108,11 @@ io::Task<Attempt<Kind>> Session::run() {
         if (!done) co_return std::unexpected(done.error());
         break;
       }
-      case Kind::failed:
-        co_return std::unexpected(failed());
+      case Kind::failed: {
+        Problem p = failed();
+        if (!broken.empty()) p.reason += " (" + broken + ")";
+        co_return std::unexpected(p);
+      }
       default:
         co_return action.kind;
     }

@@ -24,6 +24,7 @@ struct Problem {
   std::string reply;             // the server's own words
   bool policy = false;           // a policy forbade it
   bool permanent = false;        // the server refused for good
+  bool unanswered = false;       // the whole message was sent, and the server may have it
 };
 
 template <class T>
