@@ -42,7 +42,8 @@ std::optional<std::string> unquote(std::string_view s) {
   std::string out;
   for (std::size_t i = 0; i < s.size(); ++i) {
     if (s[i] == '"') return std::nullopt;
-    if (s[i] == '\\' && ++i == s.size()) return std::nullopt;
+    if (s[i] == '\\') ++i;
+    if (i == s.size()) return std::nullopt;
     out += s[i];
   }
   return out;
