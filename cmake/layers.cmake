@@ -2,6 +2,7 @@
 # from src/layers.txt, so CMake and the include check can never disagree.
 
 set(PINNACE_LIBS_base fmt::fmt spdlog::spdlog)
+set(PINNACE_LIBS_dane fmt::fmt)
 set(PINNACE_LIBS_names PkgConfig::Idn2)
 set(PINNACE_LIBS_io Boost::headers Threads::Threads)
 set(PINNACE_LIBS_dns ${PINNACE_UNBOUND})

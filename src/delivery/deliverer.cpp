@@ -138,17 +138,17 @@ void keep_worse(std::optional<Problem>& kept, Problem next) {
     kept = std::move(next);
     return;
   }
-  const bool both_permanent = kept->permanent && next.permanent;
-  if (!kept->policy && next.policy) {
-    next.reason += "; before it: " + kept->reason;
-    kept = std::move(next);
-  } else {
-    kept->reason += "; then: " + next.reason;
-    if (kept->permanent && !both_permanent) {
-      kept->permanent = false;
-      kept->status = next.status;
-    }
+  const bool permanent = kept->permanent && next.permanent;
+  const bool take_next = !kept->policy && next.policy;
+  Problem& main = take_next ? next : *kept;
+  const Problem& other = take_next ? *kept : next;
+  if (main.permanent && !permanent) {
+    main.permanent = false;
+    // What one host refused for good, another only put off.
+    main.status = main.policy ? "4" + main.status.substr(1) : other.status;
   }
+  main.reason += (take_next ? "; before it: " : "; then: ") + other.reason;
+  if (take_next) kept = std::move(next);
 }
 
 std::optional<io::IpAddress> literal(const std::string& domain) {
@@ -230,6 +230,7 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
 io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, const dns::MailHosts& hosts,
                                                        std::string host) {
   Target out;
+  policy::Facts facts;
   out.host = host;
   if (const auto address = literal(host)) {
     out.addresses = {*address};
@@ -243,10 +244,14 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
       co_return std::unexpected(p);
     }
     out.addresses = found->addresses;
+    const auto tlsa = co_await routes_.tlsa(host, tools_.settings.port, found);
+    facts.tlsa = tlsa->tlsa;
+    for (dane::Tlsa& record : facts.tlsa.records) record.well_formed = tls::well_formed(record);
   }
   out.mx_secure = hosts.security == dns::Security::secure;
-  policy::Facts facts;
   facts.domain = work.domain;
+  facts.no_mx = hosts.implicit;
+  facts.bounce = work.message->reverse_path.empty();
   facts.host = binding_name(host);
   facts.host_name = host;
   facts.mx_secure = out.mx_secure;
@@ -263,6 +268,13 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
   facts.domain_pins = std::move(*domain_pins);
   facts.stsec = std::move(*stsec);
   out.decision = policy::decide(facts);
+  if (const policy::Verdict verdict = policy::judge_forbidden(out.decision); !verdict.usable) {
+    Problem p = verdict.permanent ? permanent(verdict.status, verdict.sentence)
+                                  : temporary(verdict.status, verdict.sentence);
+    p.policy = true;
+    p.failure = verdict.failure;
+    co_return std::unexpected(p);
+  }
   co_return out;
 }
 
@@ -349,7 +361,7 @@ void Deliverer::log_outcomes(const queue::Work& work, const std::vector<Outcome>
                            ? session->handshake().version + "/" + session->handshake().cipher
                            : "none"},
                {"verified_by", connected ? session->verified_by() : "-"},
-               {"policy", connected ? session->decision().tls_required ? "enforced" : "none" : "-"},
+               {"policy", connected ? session->decision().summary() : "-"},
                {"status", o.status},
                {"reason", o.reason},
                {"reply", o.reply}});

@@ -41,8 +41,8 @@ Problem Session::failed() const {
   if (no_tls || no_ehlo) {
     const policy::Verdict v = policy::judge_without_tls(decision_, f.detail, address_.str());
     p.policy = true;
-    p.permanent = false;
-    p.status = "4.7.5";
+    p.permanent = v.permanent;
+    p.status = v.usable ? "4.7.5" : v.status;
     p.failure = "starttls-not-supported";
     if (!v.usable) p.reason = v.sentence;
   }
@@ -79,7 +79,20 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   auto end = co_await run();
   if (!end) co_return std::unexpected(end.error());
   stream_->set_idle_timeout(tools_.settings.command_timeout);
-  co_return true;
+  co_return check_offers();
+}
+
+// RFC 8689 4.2.1 step 5: what the EHLO reply inside TLS must have.
+Attempt<bool> Session::check_offers() {
+  bool missing = false;
+  for (std::size_t i = 0; i < findings_.size(); ++i) {
+    const bool wanted = decision_.requirements[i].demand == policy::Demand::offers_requiretls;
+    if (!wanted || client_->capabilities().has("REQUIRETLS")) continue;
+    findings_[i] = {false, "its EHLO reply inside TLS does not have it"};
+    missing = true;
+  }
+  if (!missing) return true;
+  return judged();
 }
 
 io::Task<Attempt<Kind>> Session::run() {
@@ -120,16 +133,19 @@ io::Task<Attempt<Kind>> Session::run() {
 }
 
 io::Task<Attempt<bool>> Session::take_tls() {
-  std::string sni = host_name_.starts_with('[') ? std::string() : host_name_;
+  std::string sni = host_name_.starts_with('[') ? std::string() : decision_.server_name;
   auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(sni));
   if (!shaken) {
     tls_failed_ = true;
     Problem p = lost(shaken.error());
-    if (decision_.tls_required) {
+    const policy::Verdict v = policy::judge_without_tls(decision_, shaken.error().detail, address_.str());
+    if (!v.usable) {
       p.policy = true;
-      p.status = "4.7.5";
+      // A handshake that the network broke off proves nothing for good.
+      p.permanent = v.permanent && shaken.error().code == "tls.handshake";
+      p.status = v.permanent && !p.permanent ? "4.7.10" : v.status;
       p.failure = "validation-failure";
-      p.reason = policy::judge_without_tls(decision_, shaken.error().detail, address_.str()).sentence;
+      p.reason = v.sentence;
     }
     co_return std::unexpected(p);
   }
@@ -146,11 +162,50 @@ Attempt<bool> Session::verify() {
   webpki_valid_ = tls::webpki_problem(handshake_.chain, host_name_, tools_.roots, now).empty();
   verified_by_ = webpki_valid_ ? "webpki" : "nothing";
   findings_.clear();
+  std::string authenticated;
   for (const policy::Requirement& r : decision_.requirements) {
-    const tls::PinMatch m = tls::match_pins(handshake_.chain, r.pins, r.names, &tools_.roots, now);
-    findings_.push_back({r.pins.empty() || m.ok, m.reason});
-    if (m.ok) verified_by_ = std::string(policy::to_string(r.source)) + (m.by_ca ? " (ca)" : " (leaf)");
+    std::string by;
+    findings_.push_back(find(r, now, by));
+    if (findings_.back().met && !by.empty()) authenticated += (authenticated.empty() ? "" : ", ") + by;
   }
+  if (!authenticated.empty()) verified_by_ = authenticated;
+  return judged();
+}
+
+// How the chain fares under one requirement; `by`: what authenticated it, for the log.
+policy::Finding Session::find(const policy::Requirement& r, base::Time now, std::string& by) const {
+  switch (r.demand) {
+    case policy::Demand::pins: {
+      const tls::PinMatch m = tls::match_pins(handshake_.chain, r.pins, r.names, &tools_.roots, now);
+      if (m.ok) by = std::string(policy::to_string(r.source)) + (m.by_ca ? " (ca)" : " (leaf)");
+      return {m.ok, m.reason};
+    }
+    case policy::Demand::dane: {
+      const tls::TlsaMatch m = tls::match_tlsa(handshake_.chain, r.tlsa, r.names, now);
+      if (m.matched)
+        by = fmt::format("dane ({} {} {})", m.matched->usage, m.matched->selector, m.matched->matching);
+      return {m.ok, m.reason};
+    }
+    case policy::Demand::webpki: {
+      std::string why = "no name is known that the certificate should bear";
+      for (const std::string& name : r.names) {
+        why = tls::webpki_problem(handshake_.chain, name, tools_.roots, now);
+        if (why.empty()) break;
+      }
+      if (why.empty()) by = "webpki";
+      return {why.empty(), why};
+    }
+    case policy::Demand::unmet:
+      return {false, "nothing can meet it"};
+    case policy::Demand::tls:
+    case policy::Demand::offers_requiretls:  // known later
+      break;
+  }
+  return {true, ""};
+}
+
+// The verdict on the findings.
+Attempt<bool> Session::judged() const {
   const auto keys = handshake_.chain.pins();
   const policy::Presented presented{handshake_.chain.subject(), handshake_.chain.issuer(),
                                     keys.empty() ? "none" : keys.front().str(), webpki_valid_,
@@ -165,6 +220,7 @@ Attempt<bool> Session::verify() {
   p.reason = verdict.sentence;
   p.failure = verdict.failure;
   p.policy = true;
+  p.permanent = verdict.permanent;
   return std::unexpected(p);
 }
 

@@ -72,6 +72,9 @@ class Session {
   io::Task<Attempt<smtp::Client::Kind>> run();  // until ready, done or send_body
   io::Task<Attempt<bool>> take_tls();
   Attempt<bool> verify();
+  policy::Finding find(const policy::Requirement& requirement, base::Time now, std::string& by) const;
+  Attempt<bool> check_offers();
+  Attempt<bool> judged() const;
   Problem lost(const base::Error& error) const;
   Problem failed() const;
   io::Task<Attempt<bool>> send_body(const queue::Queue& queue, const queue::Message& message);

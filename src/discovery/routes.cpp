@@ -12,8 +12,68 @@ constexpr base::Seconds kFailure{5};  // a failure is not asked for again at onc
 
 bool failed(const dns::MailHosts& h) { return h.kind == dns::MailHosts::Kind::failure; }
 bool failed(const dns::Addresses& a) { return a.kind == dns::Addresses::Kind::failure; }
+bool failed(const FoundTlsa& t) { return t.tlsa.kind == dane::HostTlsa::Kind::failure; }
+
+// RFC 7672 2.2.2
+io::Task<FoundTlsa> find_tlsa(dns::Resolver& resolver, std::string host, std::uint16_t port,
+                              dns::Addresses addresses) {
+  FoundTlsa out;
+  out.ttl = addresses.ttl;
+  dane::Expansion expansion{host, addresses.canonical, addresses.security == dns::Security::secure, false};
+  if (!expansion.addresses_secure && !expansion.canonical.empty() && expansion.canonical != host) {
+    // RFC 7672 2.1.3: only the alias alone tells whether its own zone is signed.
+    const dns::Answer alias = co_await resolver.query(host, dns::Type::cname);
+    if (alias.kind == dns::Answer::Kind::failure) {
+      out.tlsa.kind = dane::HostTlsa::Kind::failure;
+      out.tlsa.detail = alias.detail;
+      co_return out;
+    }
+    expansion.alias_secure = alias.security == dns::Security::secure;
+  }
+  const std::vector<std::string> bases = dane::base_domains(expansion);
+  if (bases.empty())
+    out.tlsa.detail = "the address of " + host + " is not secured by DNSSEC: no TLSA is looked for";
+  for (const std::string& base : bases) {
+    std::string owner = dane::owner(base, port);
+    const dns::Answer answer = co_await resolver.query(std::move(owner), dns::Type::tlsa);
+    dane::HostTlsa found = tlsa_from(answer, base);
+    out.ttl = std::min(out.ttl, answer.ttl);
+    out.tlsa = std::move(found);
+    if (out.tlsa.kind != dane::HostTlsa::Kind::none) break;
+  }
+  co_return out;
+}
 
 }  // namespace
+
+dane::HostTlsa tlsa_from(const dns::Answer& answer, const std::string& base) {
+  dane::HostTlsa out;
+  out.base = base;
+  out.kind = dane::HostTlsa::Kind::none;
+  switch (answer.kind) {
+    case dns::Answer::Kind::failure:
+      out.kind = dane::HostTlsa::Kind::failure;
+      out.detail = answer.detail;
+      return out;
+    case dns::Answer::Kind::no_data:
+    case dns::Answer::Kind::no_domain:
+      out.detail = base + " has no TLSA records";
+      return out;
+    case dns::Answer::Kind::records:
+      break;
+  }
+  // RFC 7672 2.2: what is not secure is as if it were not there.
+  if (answer.security != dns::Security::secure) {
+    out.detail = "the TLSA records of " + base + " are not secured by DNSSEC";
+    return out;
+  }
+  out.kind = dane::HostTlsa::Kind::records;
+  for (const std::string& rdata : answer.rdata) {
+    // One that is cut short is there and cannot be used.
+    out.records.push_back(dane::Tlsa::parse_wire(rdata).value_or(dane::Tlsa{}));
+  }
+  return out;
+}
 
 template <class T>
 struct Routes::Cache {
@@ -57,7 +117,8 @@ Routes::Routes(io::Loop& loop, dns::Resolver& resolver)
     : resolver_(resolver),
       random_(std::random_device{}()),
       hosts_(std::make_unique<Cache<dns::MailHosts>>(loop)),
-      addresses_(std::make_unique<Cache<dns::Addresses>>(loop)) {}
+      addresses_(std::make_unique<Cache<dns::Addresses>>(loop)),
+      tlsa_(std::make_unique<Cache<FoundTlsa>>(loop)) {}
 
 Routes::~Routes() = default;
 
@@ -77,6 +138,17 @@ io::Task<std::shared_ptr<const dns::Addresses>> Routes::addresses(std::string ho
   addresses_->begin(host);
   dns::Addresses found = co_await dns::find_addresses(resolver_, host);
   co_return addresses_->end(host, std::move(found));
+}
+
+io::Task<std::shared_ptr<const FoundTlsa>> Routes::tlsa(std::string host, std::uint16_t port,
+                                                        std::shared_ptr<const dns::Addresses> addresses) {
+  const std::string key = dane::owner(host, port);
+  while (tlsa_->loading(key)) co_await tlsa_->loaded.wait();
+  if (auto known = tlsa_->fresh(key)) co_return known;
+  tlsa_->begin(key);
+  dns::Addresses at = *addresses;
+  FoundTlsa found = co_await find_tlsa(resolver_, host, port, std::move(at));
+  co_return tlsa_->end(key, std::move(found));
 }
 
 }  // namespace pinnace::discovery

@@ -1,4 +1,4 @@
-// Where a domain's mail goes: its hosts and their addresses, remembered as long as the
+// Where a domain's mail goes: its hosts, their addresses and TLSA records, remembered as long as the
 // DNS allows. Many who ask at once share one lookup. On the loop's thread.
 #pragma once
 
@@ -8,9 +8,15 @@
 #include <random>
 #include <string>
 
+#include "dane/tlsa.hpp"
 #include "dns/mail_hosts.hpp"
 
 namespace pinnace::discovery {
+
+struct FoundTlsa {
+  dane::HostTlsa tlsa;
+  base::Seconds ttl{};
+};
 
 class Routes {
  public:
@@ -19,6 +25,9 @@ class Routes {
 
   io::Task<std::shared_ptr<const dns::MailHosts>> hosts(names::Domain domain);
   io::Task<std::shared_ptr<const dns::Addresses>> addresses(std::string host);
+  // `addresses`: as found for the host. RFC 7672 2.2.2.
+  io::Task<std::shared_ptr<const FoundTlsa>> tlsa(std::string host, std::uint16_t port,
+                                                  std::shared_ptr<const dns::Addresses> addresses);
 
  private:
   template <class T>
@@ -27,6 +36,10 @@ class Routes {
   std::mt19937_64 random_;
   std::unique_ptr<Cache<dns::MailHosts>> hosts_;
   std::unique_ptr<Cache<dns::Addresses>> addresses_;
+  std::unique_ptr<Cache<FoundTlsa>> tlsa_;
 };
+
+// The pure part: what an answer to a TLSA question means.
+dane::HostTlsa tlsa_from(const dns::Answer& answer, const std::string& base);
 
 }  // namespace pinnace::discovery

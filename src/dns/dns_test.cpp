@@ -114,7 +114,11 @@ TEST(Addresses, FamiliesCombined) {
   bogus.security = Security::bogus;
   EXPECT_EQ(addresses_from(good, none, "h").security, Security::secure);
   EXPECT_EQ(addresses_from(good, bogus, "h").kind, Addresses::Kind::found);
-  EXPECT_EQ(addresses_from(good, bogus, "h").security, Security::insecure);
+  EXPECT_EQ(addresses_from(good, bogus, "h").security, Security::secure)
+      << "a broken answer for the other family must not turn DANE off (RFC 7672 2.1.2)";
+  Answer insecure = good;
+  insecure.security = Security::insecure;
+  EXPECT_EQ(addresses_from(insecure, none, "h").security, Security::insecure);
   EXPECT_EQ(addresses_from(none, none, "h").kind, Addresses::Kind::none);
   EXPECT_EQ(addresses_from(none, bogus, "h").kind, Addresses::Kind::failure) << "bogus is never absent";
   EXPECT_EQ(addresses_from(none, bogus, "h").security, Security::bogus);

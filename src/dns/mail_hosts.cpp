@@ -72,8 +72,11 @@ Addresses addresses_from(const Answer& v4, const Answer& v6, const std::string& 
   };
   add(v6, parse_aaaa);
   add(v4, parse_a);
-  const bool secure = v4.security == Security::secure && v6.security == Security::secure;
-  out.security = secure ? Security::secure : Security::insecure;
+  // Of the families that were answered: a failed lookup of the other must not turn DANE off.
+  const auto vouched = [](const Answer& answer) {
+    return answer.kind == Answer::Kind::failure || answer.security == Security::secure;
+  };
+  out.security = vouched(v4) && vouched(v6) ? Security::secure : Security::insecure;
   // A bogus answer is never "no record": with it the host is unusable, unless the other family stands.
   if (!out.addresses.empty()) {
     out.kind = Addresses::Kind::found;

@@ -39,7 +39,7 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
 struct Addresses {
   enum class Kind { found, none, failure };
   Kind kind = Kind::failure;
-  Security security = Security::insecure;  // the weaker of the two families'
+  Security security = Security::insecure;  // the weaker of the families that were answered
   std::vector<io::IpAddress> addresses;    // IPv6 first
   std::string canonical;
   base::Seconds ttl{};

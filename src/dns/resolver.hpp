@@ -12,7 +12,7 @@
 
 namespace pinnace::dns {
 
-enum class Type : int { a = 1, mx = 15, txt = 16, aaaa = 28, tlsa = 52 };
+enum class Type : int { a = 1, cname = 5, mx = 15, txt = 16, aaaa = 28, tlsa = 52 };
 enum class Security { secure, insecure, bogus };
 std::string_view to_string(Security security);
 

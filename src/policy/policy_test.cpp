@@ -140,6 +140,125 @@ TEST(Judge, TestedFailureIsReportedAndDelivers) {
   EXPECT_EQ(v.reports.size(), 1U);
 }
 
+dane::HostTlsa tlsa(dane::HostTlsa::Kind kind, std::vector<dane::Tlsa> records = {}) {
+  return {kind, "mx.x.test", std::move(records), "detail"};
+}
+
+const dane::Tlsa kEe{dane::kDaneEe, dane::kSpki, dane::kSha256, std::string(32, 'x'), true};
+const dane::Tlsa kPkix{dane::kPkixEe, dane::kSpki, dane::kSha256, std::string(32, 'x'), true};
+
+// RFC 7672 2.2 and the table of how the sources combine.
+TEST(Decide, DaneByTheEndOfTheLookup) {
+  using Kind = dane::HostTlsa::Kind;
+  struct Case {
+    const char* why;
+    dane::HostTlsa tlsa;
+    bool tls_required;
+    std::optional<Demand> demand;
+    bool may_be_tried;
+  };
+  const Case cases[] = {
+      {"not looked for", tlsa(Kind::not_applicable), false, std::nullopt, true},
+      {"securely denied", tlsa(Kind::none), false, std::nullopt, true},
+      {"usable", tlsa(Kind::records, {kPkix, kEe}), true, Demand::dane, true},
+      {"all unusable: TLS, unauthenticated", tlsa(Kind::records, {kPkix}), true, Demand::tls, true},
+      {"the lookup failed: never as if there were none", tlsa(Kind::failure), true, Demand::unmet, false},
+  };
+  for (const Case& c : cases) {
+    Facts f = facts();
+    f.tlsa = c.tlsa;
+    const Decision d = decide(f);
+    EXPECT_EQ(d.tls_required, c.tls_required) << c.why;
+    ASSERT_EQ(d.requirements.size(), c.demand ? 1U : 0U) << c.why;
+    if (c.demand) EXPECT_EQ(d.requirements[0].demand, *c.demand) << c.why;
+    EXPECT_EQ(judge_forbidden(d).usable, c.may_be_tried) << c.why;
+  }
+  Facts f = facts();
+  f.tlsa = tlsa(Kind::failure);
+  EXPECT_EQ(judge_forbidden(decide(f)).status, "4.4.3");
+}
+
+// RFC 7672 3.2.2, 8.1
+TEST(Decide, DaneNamesAndServerName) {
+  Facts f = facts();
+  EXPECT_EQ(decide(f).server_name, "mx.x.test");
+  f.tlsa = {dane::HostTlsa::Kind::records, "real.x.test", {kEe}, ""};
+  EXPECT_EQ(decide(f).server_name, "real.x.test");
+  EXPECT_THAT(decide(f).requirements[0].names, ElementsAre("real.x.test", "x.test"));
+}
+
+// Adding a source never weakens what another demands.
+TEST(Decide, DaneAndPinsBothBind) {
+  Facts f = facts();
+  f.tlsa = tlsa(dane::HostTlsa::Kind::records, {kEe});
+  f.host_pins = set(pins::Scope::host, "mx.x.test");
+  const Decision d = decide(f);
+  EXPECT_EQ(d.summary(), "dane, pkp-host");
+  EXPECT_FALSE(judge(d, {{true, ""}, {false, "no"}}, {}).usable);
+  EXPECT_FALSE(judge(d, {{false, "no"}, {true, ""}}, {}).usable);
+  EXPECT_THAT(judge(d, {{false, "no"}, {true, ""}}, {}).sentence, HasSubstr("TLSA"));
+}
+
+// RFC 8689 3: the sender's waiver covers every policy of the recipient.
+TEST(Decide, TlsRequiredNoWaivesTheRecipientsPolicies) {
+  Facts f = facts();
+  f.tlsa = tlsa(dane::HostTlsa::Kind::failure);
+  f.host_pins = set(pins::Scope::host, "mx.x.test");
+  f.stsec = pins::StsecRecord{"mx.x.test", kNow, kNow + 1h};
+  f.wish = Wish::waive;
+  const Decision d = decide(f);
+  EXPECT_FALSE(d.tls_required);
+  EXPECT_TRUE(judge_forbidden(d).usable);
+  EXPECT_TRUE(judge_without_tls(d, "no STARTTLS", "192.0.2.1").usable);
+  EXPECT_EQ(judge(d, {{false, "a"}, {false, "b"}, {true, ""}}, {}).reports.size(), 2U);
+  EXPECT_THAT(d.sentence(), HasSubstr("RFC 8689 3"));
+}
+
+// RFC 8689 4.2.1
+TEST(Decide, RequireTlsStepByStep) {
+  Facts f = facts();
+  f.wish = Wish::require;
+  const Verdict unvouched = judge_forbidden(decide(f));
+  EXPECT_FALSE(unvouched.usable) << "step 2: unsigned MX";
+  EXPECT_TRUE(unvouched.permanent);
+  EXPECT_EQ(unvouched.status, "5.7.10");
+
+  f.mx_secure = true;
+  const Decision d = decide(f);
+  ASSERT_EQ(d.requirements.size(), 2U);
+  EXPECT_EQ(d.requirements[0].demand, Demand::webpki);
+  EXPECT_THAT(d.requirements[0].names, ElementsAre("mx.x.test"));
+  const Verdict plain = judge_without_tls(d, "no STARTTLS", "192.0.2.1");
+  EXPECT_EQ(plain.status, "5.7.10") << "step 4: no TLS";
+  EXPECT_TRUE(plain.permanent);
+  const Verdict stranger = judge(d, {{false, "expired"}, {true, ""}}, {});
+  EXPECT_EQ(stranger.status, "5.7.10") << "step 4: not authenticated";
+  const Verdict lacking = judge(d, {{true, ""}, {false, "not offered"}}, {});
+  EXPECT_EQ(lacking.status, "5.7.30") << "step 5";
+  EXPECT_TRUE(lacking.permanent);
+
+  f.tlsa = tlsa(dane::HostTlsa::Kind::records, {kEe});
+  EXPECT_EQ(decide(f).summary(), "dane, requiretls") << "DANE authenticates, no CA is needed";
+  f.bounce = true;
+  EXPECT_EQ(decide(f).summary(), "dane") << "section 5: REQUIRETLS holds up no bounce";
+}
+
+// What a receiver's policy forbids waits, whatever the sender demands besides.
+TEST(Decide, APolicysRefusalIsNeverMadePermanentByRequireTls) {
+  Facts f = facts();
+  f.wish = Wish::require;
+  f.mx_secure = true;
+  f.host_pins = set(pins::Scope::host, "mx.x.test");
+  const Decision d = decide(f);
+  ASSERT_EQ(d.summary(), "pkp-host, requiretls, requiretls");
+  for (const Verdict& v : {judge(d, {{false, "no"}, {false, "no"}, {false, "no"}}, {}),
+                           judge_without_tls(d, "no STARTTLS", "192.0.2.1")}) {
+    EXPECT_FALSE(v.usable);
+    EXPECT_FALSE(v.permanent);
+    EXPECT_EQ(v.status, "4.7.5");
+  }
+}
+
 TEST(Judge, AllBindingSetsMustMatch) {
   Facts f = facts();
   f.host_pins = set(pins::Scope::host, "mx.x.test");

@@ -7,9 +7,6 @@
 namespace pinnace::tls {
 namespace {
 
-// RFC 7671 5: usage, selector, matching type.
-constexpr uint8_t kDaneTa = 2, kDaneEe = 3, kCert = 0, kSpki = 1, kFull = 0, kSha256 = 1;
-
 SSL_CTX* dane_context() {
   static const CtxPtr context = [] {
     CtxPtr made(SSL_CTX_new(TLS_client_method()));
@@ -19,11 +16,28 @@ SSL_CTX* dane_context() {
   return context.get();
 }
 
-void add_pin(SSL* ssl, const pins::Pin& pin, bool with_names, const TrustStore* roots) {
-  auto* hash = const_cast<unsigned char*>(pin.sha256.data());
-  SSL_dane_tlsa_add(ssl, kDaneEe, kSpki, kSha256, hash, pin.sha256.size());
+// Only so, and never by the subject's CN: partial wildcards are nobody's name.
+constexpr unsigned kNameFlags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+
+std::string without_dot(const std::string& name) {
+  return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+}
+
+bool add(SSL* ssl, const dane::Tlsa& r) {
+  const auto* data = reinterpret_cast<const unsigned char*>(r.data.data());
+  const int added = SSL_dane_tlsa_add(ssl, r.usage, r.selector, r.matching, const_cast<unsigned char*>(data),
+                                      r.data.size());
+  ERR_clear_error();
+  return added == 1;
+}
+
+// A pin as TLSA records: of the leaf, and where names are known of a CA above it.
+void add_records(std::vector<dane::Tlsa>& to, const pins::Pin& pin, bool with_names,
+                 const TrustStore* roots) {
+  const std::string hash(reinterpret_cast<const char*>(pin.sha256.data()), pin.sha256.size());
+  to.push_back({dane::kDaneEe, dane::kSpki, dane::kSha256, hash, true});
   if (!with_names) return;
-  SSL_dane_tlsa_add(ssl, kDaneTa, kSpki, kSha256, hash, pin.sha256.size());
+  to.push_back({dane::kDaneTa, dane::kSpki, dane::kSha256, hash, true});
   if (!roots) return;
   // A root that the peer need not send is given whole, as RFC 7671 5.2.2 has it for "2 0 0": so the
   // PKIX usages are not needed (docs/decisions/0002-pins-as-dane-records.md).
@@ -31,7 +45,10 @@ void add_pin(SSL* ssl, const pins::Pin& pin, bool with_names, const TrustStore* 
   if (root == roots->impl().by_pin.end()) return;
   unsigned char* der = nullptr;
   const int size = i2d_X509(root->second, &der);
-  if (size > 0) SSL_dane_tlsa_add(ssl, kDaneTa, kCert, kFull, der, static_cast<std::size_t>(size));
+  if (size > 0) {
+    to.push_back({dane::kDaneTa, dane::kCert, dane::kFull,
+                  std::string(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)), true});
+  }
   OPENSSL_free(der);
 }
 
@@ -53,25 +70,49 @@ void set_time(X509_VERIFY_PARAM* param, base::Time at) {
 
 }  // namespace
 
-PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
-                    std::span<const std::string> names, const TrustStore* roots, base::Time at) {
-  PinMatch out;
-  if (chain.empty()) {
-    out.reason = "no certificate was presented";
-    return out;
+namespace {
+
+// What OpenSSL's DANE verification says of a chain.
+struct Verified {
+  bool ok = false;
+  int depth = -1;  // of the certificate that matched; 0: the leaf
+  std::optional<pins::Pin> key;
+  std::optional<dane::Tlsa> record;
+  bool authority_in_time = true;
+  std::string reason;
+};
+
+std::string reason_of(int error, std::span<const std::string> names) {
+  switch (error) {
+    case X509_V_ERR_HOSTNAME_MISMATCH: {
+      std::string all;
+      for (const auto& n : names) all += (all.empty() ? "" : " or ") + n;
+      return fmt::format("the CA's key is the right one, but the leaf does not bear the name {}", all);
+    }
+    case X509_V_ERR_DANE_NO_MATCH:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_OK:
+      return "neither the leaf's key nor that of a CA above it is the one that was promised";
+    default:
+      return fmt::format("the chain does not hold: {}", X509_verify_cert_error_string(error));
   }
-  if (pins.empty()) {
-    out.reason = "there is no pin that is still in force";
-    return out;
-  }
+}
+
+Verified verify_dane(const PeerChain& chain, const std::vector<dane::Tlsa>& records,
+                     std::span<const std::string> names, base::Time at) {
   const SslPtr ssl(SSL_new(dane_context()));
-  SSL_dane_enable(ssl.get(), names.empty() ? "invalid" : names.front().c_str());
+  SSL_dane_enable(ssl.get(), names.empty() ? "invalid" : without_dot(names.front()).c_str());
   // RFC 7671 5.1: under DANE-EE(3) neither name nor dates of the leaf are looked at.
   SSL_dane_set_flags(ssl.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-  SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  for (std::size_t i = 1; i < names.size(); ++i) SSL_add1_host(ssl.get(), names[i].c_str());
-  for (const pins::Pin& pin : pins) add_pin(ssl.get(), pin, !names.empty(), roots);
-
+  SSL_set_hostflags(ssl.get(), kNameFlags);
+  for (std::size_t i = 1; i < names.size(); ++i) SSL_add1_host(ssl.get(), without_dot(names[i]).c_str());
+  for (const dane::Tlsa& record : records) {
+    if (record.usage == dane::kDaneEe || !names.empty()) add(ssl.get(), record);
+  }
   const StackPtr stack = presented(chain);
   const StorePtr nothing(X509_STORE_new());
   const StoreCtxPtr ctx(X509_STORE_CTX_new());
@@ -84,43 +125,104 @@ PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
   const int verified = X509_verify_cert(ctx.get());
   const int error = X509_STORE_CTX_get_error(ctx.get());
   X509* authority = nullptr;
-  const int depth = SSL_get0_dane_authority(ssl.get(), &authority, nullptr);
+  EVP_PKEY* key = nullptr;
+  Verified out;
+  out.depth = SSL_get0_dane_authority(ssl.get(), &authority, &key);
   ERR_clear_error();
-  if (verified == 1 && error == X509_V_OK && depth >= 0 && authority) {
-    // OpenSSL leaves out the dates of a trust anchor that is not self-signed; ours must hold too.
-    if (depth > 0 &&
-        X509_cmp_timeframe(param, X509_get0_notBefore(authority), X509_get0_notAfter(authority)) != 0) {
-      out.reason = "the chain does not hold: the pinned CA's own certificate is not valid at this time";
-      return out;
-    }
-    out.ok = true;
-    out.by_ca = depth > 0;
-    out.matched = spki_pin(authority);
-    out.reason = out.by_ca ? "a pinned CA's key signed the chain, and the leaf has the right name"
-                           : "the leaf's key is pinned";
+  out.ok = verified == 1 && error == X509_V_OK && out.depth >= 0;
+  if (!out.ok) {
+    out.reason = reason_of(error, names);
     return out;
   }
-  switch (error) {
-    case X509_V_ERR_HOSTNAME_MISMATCH: {
-      std::string all;
-      for (const auto& n : names) all += (all.empty() ? "" : " or ") + n;
-      out.reason =
-          fmt::format("a pinned CA's key is in the chain, but the leaf does not bear the name {}", all);
-      break;
-    }
-    case X509_V_ERR_DANE_NO_MATCH:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_OK:
-      out.reason = "neither the leaf's key nor that of a CA above it is pinned";
-      break;
-    default:
-      out.reason = fmt::format("the chain does not hold: {}", X509_verify_cert_error_string(error));
+  if (authority) out.key = spki_pin(authority);
+  // OpenSSL leaves out the dates of a trust anchor that is not self-signed.
+  out.authority_in_time =
+      out.depth == 0 || !authority ||
+      X509_cmp_timeframe(param, X509_get0_notBefore(authority), X509_get0_notAfter(authority)) == 0;
+  std::uint8_t usage = 0, selector = 0, matching = 0;
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  SSL_get0_dane_tlsa(ssl.get(), &usage, &selector, &matching, &data, &size);
+  if (data) {
+    out.record =
+        dane::Tlsa{usage, selector, matching, std::string(reinterpret_cast<const char*>(data), size), true};
   }
   return out;
+}
+
+}  // namespace
+
+PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
+                    std::span<const std::string> names, const TrustStore* roots, base::Time at) {
+  PinMatch out;
+  if (chain.empty()) {
+    out.reason = "no certificate was presented";
+    return out;
+  }
+  if (pins.empty()) {
+    out.reason = "there is no pin that is still in force";
+    return out;
+  }
+  std::vector<dane::Tlsa> records;
+  for (const pins::Pin& pin : pins) add_records(records, pin, !names.empty(), roots);
+  const Verified found = verify_dane(chain, records, names, at);
+  if (!found.ok || !found.key) {
+    out.reason = found.reason;
+  } else if (!found.authority_in_time) {
+    // A pinned CA's own dates must hold too.
+    out.reason = "the chain does not hold: the pinned CA's own certificate is not valid at this time";
+  } else {
+    out.ok = true;
+    out.by_ca = found.depth > 0;
+    out.matched = found.key;
+    out.reason = out.by_ca ? "a pinned CA's key signed the chain, and the leaf has the right name"
+                           : "the leaf's key is pinned";
+  }
+  return out;
+}
+
+TlsaMatch match_tlsa(const PeerChain& chain, const std::vector<dane::Tlsa>& records,
+                     std::span<const std::string> names, base::Time at) {
+  TlsaMatch out;
+  const std::vector<dane::Tlsa> usable = dane::usable(records);
+  if (chain.empty() || usable.empty()) {
+    out.reason = chain.empty() ? "no certificate was presented" : "no TLSA record is usable";
+    return out;
+  }
+  const Verified found = verify_dane(chain, usable, names, at);
+  out.ok = found.ok;
+  out.matched = found.record;
+  out.reason = found.ok ? fmt::format("TLSA {} matches {}", found.record ? found.record->str() : "",
+                                      found.depth > 0 ? "a CA of the chain" : "the leaf")
+                        : found.reason;
+  return out;
+}
+
+bool well_formed(const dane::Tlsa& record) {
+  if (record.matching != dane::kFull || record.usage > dane::kDaneEe || record.selector > dane::kSpki)
+    return true;
+  const SslPtr ssl(SSL_new(dane_context()));
+  SSL_dane_enable(ssl.get(), "invalid");
+  return add(ssl.get(), record);
+}
+
+bool name_matches(const std::vector<std::string>& dns_names, const std::string& host) {
+  const X509Ptr certificate(X509_new());
+  GENERAL_NAMES* names = sk_GENERAL_NAME_new_null();
+  for (const std::string& text : dns_names) {
+    ASN1_IA5STRING* string = ASN1_IA5STRING_new();
+    ASN1_STRING_set(string, text.data(), static_cast<int>(text.size()));
+    GENERAL_NAME* name = GENERAL_NAME_new();
+    GENERAL_NAME_set0_value(name, GEN_DNS, string);
+    sk_GENERAL_NAME_push(names, name);
+  }
+  X509_add1_ext_i2d(certificate.get(), NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT);
+  sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+  const std::string plain = without_dot(host);
+  const bool matches =
+      X509_check_host(certificate.get(), plain.data(), plain.size(), kNameFlags, nullptr) == 1;
+  ERR_clear_error();
+  return matches && !plain.empty();
 }
 
 std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
@@ -141,9 +243,9 @@ std::string webpki_problem(const PeerChain& chain, const std::string& name, cons
   X509_STORE_CTX_init(ctx.get(), roots.impl().store.get(), chain.impl().certificates[0].get(), stack.get());
   X509_STORE_CTX_set_default(ctx.get(), "ssl_server");
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(ctx.get());
-  X509_VERIFY_PARAM_set_hostflags(param,
-                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  X509_VERIFY_PARAM_set1_host(param, name.c_str(), name.size());
+  X509_VERIFY_PARAM_set_hostflags(param, kNameFlags);
+  const std::string reference = without_dot(name);
+  X509_VERIFY_PARAM_set1_host(param, reference.c_str(), reference.size());
   set_time(param, at);
   const int verified = X509_verify_cert(ctx.get());
   const int error = X509_STORE_CTX_get_error(ctx.get());

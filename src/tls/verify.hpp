@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dane/tlsa.hpp"
 #include "pins/pin.hpp"
 #include "tls/chain.hpp"
 
@@ -30,6 +31,24 @@ PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
 std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
                                      std::span<const std::string> names, const TrustStore* roots,
                                      base::Time at);
+
+struct TlsaMatch {
+  bool ok = false;
+  std::optional<dane::Tlsa> matched;
+  std::string reason;  // for people, either way
+};
+
+// RFC 7672 3.1, 3.2: does a usable record authenticate the chain? `names` are the reference identifiers that
+// a leaf under usage 2 bears, one of them, as a SAN dNSName; under usage 3 neither name nor dates count.
+TlsaMatch match_tlsa(const PeerChain& chain, const std::vector<dane::Tlsa>& records,
+                     std::span<const std::string> names, base::Time at);
+
+// RFC 6698 2.1.4: can a full value (matching type 0) be the certificate or key that it is said to be? True
+// for every digest.
+bool well_formed(const dane::Tlsa& record);
+
+// RFC 6125 6.4, as RFC 8461 4.1 and RFC 7672 3.2.3 narrow it: dNSNames only, "*" for a whole first label.
+bool name_matches(const std::vector<std::string>& dns_names, const std::string& host);
 
 // Empty: the chain leads to a trust anchor and the leaf has the name as a SAN dNSName. Else why not.
 std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots,
