@@ -170,7 +170,9 @@ TEST(Decide, DaneByTheEndOfTheLookup) {
     const Decision d = decide(f);
     EXPECT_EQ(d.tls_required, c.tls_required) << c.why;
     ASSERT_EQ(d.requirements.size(), c.demand ? 1U : 0U) << c.why;
-    if (c.demand) EXPECT_EQ(d.requirements[0].demand, *c.demand) << c.why;
+    if (c.demand) {
+      EXPECT_EQ(d.requirements[0].demand, *c.demand) << c.why;
+    }
     EXPECT_EQ(judge_forbidden(d).usable, c.may_be_tried) << c.why;
   }
   Facts f = facts();
