@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (++transactions > 3 || !client.reusable()) {
           client.quit();
         } else {
-          client.begin({"a@x.test", {"b@y.test", "c@y.test"}, 10, false, false});
+          client.begin({"a@x.test", {"b@y.test", "c@y.test"}, 10, false, false, (data[0] & 64) != 0});
         }
         break;
       case Client::Kind::send_body:

@@ -1,5 +1,5 @@
 // A server session fed with anything: it ends, holds no unbounded buffer, answers only whole
-// lines, and never hands out a message with a bare line end.
+// lines, never hands out a message with a bare line end, and takes REQUIRETLS inside TLS only.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -13,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ServerOptions options;
   options.hostname = "mx.test";
   options.starttls = true;
+  options.requiretls = true;
   options.max_message_size = 4096;
   Server server(options);
   const std::size_t step = data[0] % 64 + 1;  // how the bytes are cut
@@ -55,6 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case Server::Kind::close:
         return 0;
+      case Server::Kind::mail:
+        if (server.requiretls() && !server.in_tls()) std::abort();  // RFC 8689 2
+        server.answer(Reply::make(250, "ok"));
+        break;
       default:
         server.answer(Reply::make(250, "ok"));
     }

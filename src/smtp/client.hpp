@@ -33,6 +33,7 @@ struct OutgoingEnvelope {
   std::uint64_t size = 0;               // octets; 0: not known
   bool body_8bit = false;               // the text has octets above 127
   bool smtputf8 = false;
+  bool requiretls = false;  // RFC 8689; not for a server that does not offer it, but for a bounce
 };
 
 class Client {
@@ -103,6 +104,8 @@ class Client {
   void take_end(Reply reply);
   void take_early(Reply reply);
   std::optional<Reply> refusal() const;
+  bool offers_requiretls() const { return tls_on_ && capabilities_.has("REQUIRETLS"); }
+  std::string mail_line() const;
   void send_group();
   void go_on();
   void finish(const Reply& reply);

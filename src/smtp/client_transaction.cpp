@@ -25,6 +25,12 @@ std::optional<Reply> Client::refusal() const {
   if (envelope_.smtputf8 && !capabilities_.has("SMTPUTF8")) {
     return Reply::make(550, "5.6.7 the message needs SMTPUTF8, which the receiving server does not offer");
   }
+  // RFC 8689 4.2.1: whoever sends chose a server that offers it; this is the last place to see that he did
+  // not. RFC 8689 5: a bounce goes all the same.
+  if (envelope_.requiretls && !envelope_.reverse_path.empty() && !offers_requiretls()) {
+    return Reply::make(
+        550, "5.7.30 the message requires TLS on its whole way, and the receiving server has no REQUIRETLS");
+  }
   // RFC 6152 3
   if (envelope_.body_8bit && !capabilities_.has("8BITMIME")) {
     return Reply::make(
@@ -54,17 +60,23 @@ void Client::take_rset(Reply reply) {
   fail(Failure::Why::protocol, "the server refuses RSET", std::move(reply));
 }
 
+std::string Client::mail_line() const {
+  std::string line = fmt::format("MAIL FROM:<{}>", envelope_.reverse_path);
+  if (capabilities_.has("SIZE") && envelope_.size > 0) line += fmt::format(" SIZE={}", envelope_.size);
+  if (envelope_.body_8bit) line += " BODY=8BITMIME";
+  if (envelope_.smtputf8) line += " SMTPUTF8";
+  // RFC 8689 2: only inside TLS, to a server that offered it there.
+  if (envelope_.requiretls && offers_requiretls()) line += " REQUIRETLS";
+  return line;
+}
+
 // RFC 2920 3.1: MAIL, RCPT and DATA may go together, DATA last.
 void Client::send_group() {
   const std::size_t most = capabilities_.has("PIPELINING") ? kGroup : 1;
   while (asked_.size() < most && state_ != State::failed) {
     if (!mail_asked_) {
-      std::string line = fmt::format("MAIL FROM:<{}>", envelope_.reverse_path);
-      if (capabilities_.has("SIZE") && envelope_.size > 0) line += fmt::format(" SIZE={}", envelope_.size);
-      if (envelope_.body_8bit) line += " BODY=8BITMIME";
-      if (envelope_.smtputf8) line += " SMTPUTF8";
       mail_asked_ = true;
-      ask(Asked::mail, line);
+      ask(Asked::mail, mail_line());
     } else if (next_rcpt_ < envelope_.recipients.size()) {
       ask(Asked::rcpt, fmt::format("RCPT TO:<{}>", envelope_.recipients[next_rcpt_++]));
     } else {

@@ -30,7 +30,8 @@ struct ServerOptions {
   bool starttls = false;
   std::uint64_t max_message_size = 50 << 20;  // announced as SIZE; 0: not announced, no limit
   bool eight_bit_mime = true;
-  bool smtputf8 = true;  // only with 8BITMIME (RFC 6531 3.1)
+  bool smtputf8 = true;     // only with 8BITMIME (RFC 6531 3.1)
+  bool requiretls = false;  // a promise to keep to it when sending on (RFC 8689 1); inside TLS only
   // More EHLO lines ("PKP PIN-SHA256=..."), before TLS and inside it.
   std::vector<std::string> plain_extensions;
   std::vector<std::string> tls_extensions;
@@ -76,6 +77,7 @@ class Server {
   const std::string& client_name() const { return client_; }  // as in its EHLO or HELO
   bool body_8bit() const { return body_8bit_; }               // BODY=8BITMIME was said
   bool smtputf8() const { return smtputf8_; }
+  bool requiretls() const { return requiretls_; }
 
  private:
   enum class State { command, answering, body, tls, closing, closed };
@@ -129,6 +131,7 @@ class Server {
   PathArgument path_;
   bool body_8bit_ = false;
   bool smtputf8_ = false;
+  bool requiretls_ = false;
   std::size_t recipients_ = 0;  // accepted
   std::size_t asked_recipients_ = 0;
   DotReader dots_;

@@ -88,6 +88,7 @@ Server::MaybeAction Server::hello(const Command& command) {
       reply.lines.push_back(fmt::format("SIZE {}", options_.max_message_size));
     if (options_.eight_bit_mime) reply.lines.emplace_back("8BITMIME");
     if (options_.smtputf8) reply.lines.emplace_back("SMTPUTF8");
+    if (options_.requiretls && tls_) reply.lines.emplace_back("REQUIRETLS");
     if (options_.starttls && !tls_) reply.lines.emplace_back("STARTTLS");
     const auto& more = tls_ ? options_.tls_extensions : options_.plain_extensions;
     reply.lines.insert(reply.lines.end(), more.begin(), more.end());
@@ -137,6 +138,13 @@ bool Server::take_parameter(const Parameter& p) {
     smtputf8_ = true;
     return true;
   }
+  // RFC 8689 2: inside TLS only, and it has no value.
+  if (p.keyword == "REQUIRETLS" && options_.requiretls && tls_) {
+    requiretls_ = !p.has_value;
+    if (requiretls_) return true;
+    refuse(501, "5.5.4 REQUIRETLS takes no value");
+    return false;
+  }
   if (options_.pass_parameters) return true;
   refuse(555, fmt::format("5.5.4 the parameter {} is not known here", p.keyword));
   return false;
@@ -149,7 +157,7 @@ Server::MaybeAction Server::mail(std::string_view argument) {
   auto path = parse_mail(argument);
   if (!path) return refuse(501, "5.1.7 " + path.error().detail);
   path_ = std::move(*path);
-  body_8bit_ = smtputf8_ = false;
+  body_8bit_ = smtputf8_ = requiretls_ = false;
   for (const Parameter& p : path_.parameters) {
     if (!take_parameter(p)) return std::nullopt;
   }
