@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   whole.feed(text);
   for (std::size_t at = 0; at < text.size(); at += piece) cut.feed(text.substr(at, piece));
   if (whole.received() != cut.received() || whole.eight_bit() != cut.eight_bit()) std::abort();
+  if (whole.tls_required_no() != cut.tls_required_no()) std::abort();
 
   const std::string_view header = mime::header_of(text);
   if (!text.starts_with(header) || header.size() > mime::kMaxHeader) std::abort();

@@ -45,6 +45,7 @@ void HeaderScanner::end_line() {
 
 void HeaderScanner::feed(std::string_view text) {
   eight_bit_ = eight_bit_ || has_eight_bit(text);
+  tls_required_.feed(text);
   while (in_header_ && !text.empty()) {
     const std::size_t end = text.find('\n');
     const std::string_view piece = text.substr(0, end == std::string_view::npos ? end : end + 1);

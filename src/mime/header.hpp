@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "mime/tls_required.hpp"
+
 namespace pinnace::mime {
 
 // Fed with a message in pieces cut anywhere (lines end in CRLF). Keeps nothing of it but a line's first
@@ -14,12 +16,15 @@ class HeaderScanner {
   void feed(std::string_view text);
 
   std::size_t received() const { return received_; }  // Received fields so far (RFC 5321 6.3)
-  bool eight_bit() const { return eight_bit_; }       // an octet above 127, in header or body
+  // RFC 8689 3: the header has the field "TLS-Required: No".
+  bool tls_required_no() const { return tls_required_.no(); }
+  bool eight_bit() const { return eight_bit_; }  // an octet above 127, in header or body
 
  private:
   void end_line();
   std::string begin_;  // of the line under way, as much as tells what it is
   std::size_t received_ = 0;
+  TlsRequiredReader tls_required_;
   bool eight_bit_ = false;
   bool in_header_ = true;
 };
