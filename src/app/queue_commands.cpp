@@ -41,6 +41,9 @@ std::string tame(std::string s) {
 void show_message(const json::value& m) {
   fmt::print("{}  {}  {} octets  from <{}>  by {}\n", str(m, "id"), str(m, "arrived"), str(m, "size"),
              tame(str(m, "sender")), tame(str(m, "client")));
+  const std::string wish = str(m, "tls_wish");
+  if (wish == "require") fmt::print("    TLS is a must on its whole way (REQUIRETLS)\n");
+  if (wish == "waive") fmt::print("    rather without TLS than not at all (TLS-Required: No)\n");
   for (const auto& r : m.as_object().at("recipients").as_array()) {
     fmt::print("    <{}>  {}  attempts {}  {}\n", tame(str(r, "address")), str(r, "state"),
                str(r, "attempts"), str(r, "next_attempt") == "-" ? "" : "next " + str(r, "next_attempt"));
@@ -49,6 +52,8 @@ void show_message(const json::value& m) {
     }
     if (!r.at("reply").as_string().empty())
       fmt::print("        {} said: {}\n", str(r, "host"), tame(str(r, "reply")));
+    const std::string policy = str(r, "policy");
+    if (!policy.empty() && policy != "-") fmt::print("        policy: {}\n", tame(policy));
   }
 }
 

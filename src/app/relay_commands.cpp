@@ -47,6 +47,7 @@ json::object to_json(const queue::Message& m) {
     one["last_status"] = r.status;
     one["reason"] = utf8(r.reason);
     one["reply"] = utf8(r.reply);
+    one["policy"] = utf8(r.policy);
     one["host"] = r.host;
     one["last_attempt"] = time_or_null(r.last_attempt);
     one["next_attempt"] =
@@ -60,6 +61,8 @@ json::object to_json(const queue::Message& m) {
   out["size"] = m.size;
   out["arrived"] = base::format_time(m.arrived);
   out["client"] = utf8(m.client);
+  out["tls_wish"] =
+      m.tls_wish == queue::TlsWish::none ? json::value(nullptr) : json::value(queue::to_string(m.tls_wish));
   return out;
 }
 

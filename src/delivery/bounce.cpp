@@ -31,13 +31,16 @@ std::optional<queue::OwnMessage> make_bounce(const Settings& settings, const que
     dsn.recipients.push_back(std::move(r));
   }
   if (message.chunks > 0) {
-    // The header begins the first row; one longer than a row is returned as far as it goes.
+    // RFC 8689 5: never more than the header. It begins the first row; one longer than a row is returned as
+    // far as it goes.
     if (const auto first = queue.body_chunk(message, 0)) dsn.header = mime::header_of(*first);
   }
   const mime::DsnText text = mime::make_dsn(dsn);
   queue::OwnMessage out;
   out.envelope.recipients = {message.reverse_path};
   out.envelope.smtputf8 = message.smtputf8;
+  // RFC 8689 5: it has the message's header in it, and is protected as the message was.
+  if (message.tls_wish == queue::TlsWish::require) out.envelope.tls_wish = queue::TlsWish::require;
   out.envelope.client = "this relay";
   out.text = text.text;
   out.body_8bit = text.eight_bit;

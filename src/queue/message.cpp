@@ -9,11 +9,29 @@
 namespace pinnace::queue {
 namespace {
 
-constexpr std::uint8_t kRecordVersion = 1;
+constexpr std::uint8_t kRecordVersion = 2;  // 1 has no wish and no policies
 constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
 
 std::int64_t to_ms(base::Time t) { return t.time_since_epoch().count(); }
 base::Time from_ms(std::int64_t ms) { return base::Time(base::Milliseconds(ms)); }
+
+std::string_view bounded(std::string_view text) { return text.substr(0, Recipient::kMaxText); }
+
+// False: a state that is not known.
+bool read_recipient(base::RecordReader& in, std::uint8_t version, Recipient& r) {
+  r.address = in.text();
+  const std::uint8_t state = in.u8();
+  r.state = static_cast<RecipientState>(state);
+  r.attempts = in.u32();
+  r.next_attempt = from_ms(in.i64());
+  r.last_attempt = from_ms(in.i64());
+  r.host = in.text();
+  r.status = in.text();
+  r.reason = in.text();
+  r.reply = in.text();
+  if (version >= 2) r.policy = in.text();
+  return state <= static_cast<std::uint8_t>(RecipientState::removed);
+}
 
 }  // namespace
 
@@ -55,11 +73,24 @@ std::string_view to_string(RecipientState state) {
   return "removed";
 }
 
+std::string_view to_string(TlsWish wish) {
+  switch (wish) {
+    case TlsWish::require:
+      return "require";
+    case TlsWish::waive:
+      return "waive";
+    case TlsWish::none:
+      break;
+  }
+  return "none";
+}
+
 std::string Message::encode() const {
   base::RecordWriter out;
   out.u8(kRecordVersion);
   out.text(reverse_path);
   out.u8(static_cast<std::uint8_t>((smtputf8 ? 1 : 0) | (body_8bit ? 2 : 0)));
+  out.u8(static_cast<std::uint8_t>(tls_wish));
   out.i64(to_ms(arrived));
   out.i64(static_cast<std::int64_t>(size));
   out.u32(chunks);
@@ -73,43 +104,37 @@ std::string Message::encode() const {
     out.i64(to_ms(r.last_attempt));
     out.text(r.host);
     out.text(r.status);
-    out.text(std::string_view(r.reason).substr(0, Recipient::kMaxText));
-    out.text(std::string_view(r.reply).substr(0, Recipient::kMaxText));
+    out.text(bounded(r.reason));
+    out.text(bounded(r.reply));
+    out.text(bounded(r.policy));
   }
   return out.take();
 }
 
 base::Result<Message> Message::decode(MessageId id, std::string_view record) {
-  constexpr std::size_t kLeastRecipient = 4 * 5 + 1 + 4 + 8 + 8;
+  constexpr std::size_t kLeastRecipient = 4 * 5 + 1 + 4 + 8 + 8;  // of version 1
   const auto bad = [&](std::string_view what) {
     return base::fail("queue.record", fmt::format("queue record {} {}", id.str(), what));
   };
   base::RecordReader in(record);
-  if (in.u8() != kRecordVersion) return bad("is of an unknown version");
+  const std::uint8_t version = in.u8();
+  if (version == 0 || version > kRecordVersion) return bad("is of an unknown version");
   Message m;
   m.id = id;
   m.reverse_path = in.text();
   const std::uint8_t flags = in.u8();
   m.smtputf8 = flags & 1;
   m.body_8bit = flags & 2;
+  const std::uint8_t wish = version >= 2 ? in.u8() : 0;
+  if (wish > static_cast<std::uint8_t>(TlsWish::waive)) return bad("has an unknown wish about TLS");
+  m.tls_wish = static_cast<TlsWish>(wish);
   m.arrived = from_ms(in.i64());
   m.size = static_cast<std::uint64_t>(in.i64());
   m.chunks = in.u32();
   m.client = in.text();
   m.recipients.resize(in.count(kLeastRecipient));
   for (Recipient& r : m.recipients) {
-    r.address = in.text();
-    const std::uint8_t state = in.u8();
-    if (state > static_cast<std::uint8_t>(RecipientState::removed))
-      return bad("has an unknown recipient state");
-    r.state = static_cast<RecipientState>(state);
-    r.attempts = in.u32();
-    r.next_attempt = from_ms(in.i64());
-    r.last_attempt = from_ms(in.i64());
-    r.host = in.text();
-    r.status = in.text();
-    r.reason = in.text();
-    r.reply = in.text();
+    if (!read_recipient(in, version, r)) return bad("has an unknown recipient state");
   }
   if (!in.at_end() || flags > 3) return bad("is damaged");
   return m;

@@ -26,6 +26,11 @@ struct MessageId {
 enum class RecipientState : std::uint8_t { waiting, delivered, failed, removed };
 std::string_view to_string(RecipientState state);
 
+// What the originator asks of TLS on the message's whole way (RFC 8689): `require` came as REQUIRETLS of
+// MAIL, `waive` as the header field "TLS-Required: No".
+enum class TlsWish : std::uint8_t { none, require, waive };
+std::string_view to_string(TlsWish wish);
+
 struct Recipient {
   std::string address;
   RecipientState state = RecipientState::waiting;
@@ -34,8 +39,9 @@ struct Recipient {
   base::Time last_attempt{};
   std::string host;    // the MX host of the last attempt
   std::string status;  // enhanced code of the last attempt (RFC 3463): "4.7.5"
-  std::string reason;  // for people; at most kMaxText octets, as is `reply`
+  std::string reason;  // for people; at most kMaxText octets, as are `reply` and `policy`
   std::string reply;   // the peer's own words, if any
+  std::string policy;  // what was demanded of the connection of the last attempt, and why, for people
 
   static constexpr std::size_t kMaxText = 1024;
 };
@@ -46,12 +52,14 @@ struct Message {
   std::vector<Recipient> recipients;
   bool smtputf8 = false;
   bool body_8bit = false;
+  TlsWish tls_wish = TlsWish::none;
   base::Time arrived{};
   std::uint64_t size = 0;    // octets of header and body
   std::uint32_t chunks = 0;  // rows of the body
   std::string client;        // who handed it in
 
   std::string encode() const;
+  // Reads records of every version so far.
   static base::Result<Message> decode(MessageId id, std::string_view record);
 };
 

@@ -32,6 +32,7 @@ std::shared_ptr<Message> make_message(MessageId id, base::Time now, const Envelo
   message->id = id;
   message->reverse_path = envelope.reverse_path;
   message->smtputf8 = envelope.smtputf8;
+  message->tls_wish = envelope.tls_wish;
   message->client = envelope.client;
   message->arrived = now;
   for (const std::string& address : envelope.recipients) {
@@ -230,6 +231,7 @@ void Queue::apply(Message& message, const Outcome& outcome) {
   r.status = outcome.status;
   r.reason = outcome.reason.substr(0, Recipient::kMaxText);
   r.reply = outcome.reply.substr(0, Recipient::kMaxText);
+  r.policy = outcome.policy.substr(0, Recipient::kMaxText);
   switch (outcome.kind) {
     case Outcome::Kind::delivered:
       r.state = RecipientState::delivered;
@@ -435,8 +437,11 @@ io::Task<base::Result<>> Queue::Writer::flush() {
   co_return co_await queue_->db_.commit(std::move(batch), store::Durability::buffered);
 }
 
-io::Task<base::Result<MessageId>> Queue::Writer::commit(bool body_8bit) {
-  message_->body_8bit = body_8bit;
+io::Task<base::Result<MessageId>> Queue::Writer::commit(BodyFacts facts) {
+  message_->body_8bit = facts.eight_bit;
+  // RFC 8689 4.1: REQUIRETLS was asked for: the header field is ignored.
+  const bool waived = facts.tls_required_no && message_->tls_wish == TlsWish::none;
+  if (waived) message_->tls_wish = TlsWish::waive;
   store::Batch batch = queue_->db_.batch();
   if (message_->chunks > 0) batch.erase(Table::meta, receiving_key(message_->id));
   std::shared_ptr<const std::string> fresh;

@@ -25,7 +25,14 @@ struct Envelope {
   std::string reverse_path;
   std::vector<std::string> recipients;
   bool smtputf8 = false;
+  TlsWish tls_wish = TlsWish::none;
   std::string client;  // who hands it in, for the operator
+};
+
+// What is known of a message only at its text's end.
+struct BodyFacts {
+  bool eight_bit = false;
+  bool tls_required_no = false;  // the header field; where the envelope requires TLS it means nothing
 };
 
 // One delivery to do: recipients of one message in one next-hop domain. Whoever took it
@@ -44,6 +51,7 @@ struct Outcome {
   std::string status;  // "4.7.5"
   std::string reason;
   std::string reply;
+  std::string policy;
 };
 
 // A message made here (a DSN), stored together with what caused it.
@@ -161,7 +169,7 @@ class Queue::Writer {
   // Holds at most one row (64 KiB) in memory; more goes to the store as it comes.
   io::Task<base::Result<>> append(std::string_view octets);
   // Durable when it returns well. Errors: the store's ("store.full", "store.failed").
-  io::Task<base::Result<MessageId>> commit(bool body_8bit);
+  io::Task<base::Result<MessageId>> commit(BodyFacts facts);
   MessageId id() const { return message_->id; }
   std::uint64_t size() const { return message_->size; }
 

@@ -49,7 +49,7 @@ struct Fixture {
     envelope.recipients = std::move(recipients);
     Queue::Writer writer = queue->begin(envelope);
     EXPECT_TRUE(run(writer.append(body)));
-    return run(writer.commit(false)).value();
+    return run(writer.commit({})).value();
   }
   std::string body(const Message& message) {
     std::string out;
@@ -146,6 +146,68 @@ TEST_F(QueueTest, DsnIsStoredWithTheEndOfItsCause) {
   EXPECT_EQ(f->body(*work->message), "it failed\r\n");
 }
 
+// RFC 8689 4.1: the parameter wins over the header field.
+TEST_F(QueueTest, TheWishAboutTlsIsKept) {
+  const struct {
+    TlsWish parameter;
+    bool header;
+    TlsWish kept;
+  } cases[] = {
+      {TlsWish::none, false, TlsWish::none},
+      {TlsWish::none, true, TlsWish::waive},
+      {TlsWish::require, false, TlsWish::require},
+      {TlsWish::require, true, TlsWish::require},
+  };
+  for (const auto& c : cases) {
+    Envelope envelope;
+    envelope.recipients = {"a@x.test"};
+    envelope.tls_wish = c.parameter;
+    Queue::Writer writer = f->queue->begin(envelope);
+    ASSERT_TRUE(f->run(writer.append("body\r\n")));
+    BodyFacts facts;
+    facts.tls_required_no = c.header;
+    const MessageId id = f->run(writer.commit(facts)).value();
+    EXPECT_EQ(f->queue->find(id).value()->tls_wish, c.kept);
+    f->restart();
+    EXPECT_EQ(f->queue->find(id).value()->tls_wish, c.kept) << "after a restart";
+  }
+}
+
+// RFC 8689 5
+TEST_F(QueueTest, ADsnKeepsItsWishAboutTls) {
+  f->accept({"a@x.test"}, "body\r\n");
+  OwnMessage dsn;
+  dsn.envelope.recipients = {"from@sender.test"};
+  dsn.envelope.tls_wish = TlsWish::require;
+  dsn.text = "it failed\r\n";
+  ASSERT_TRUE(f->run(f->queue->record(*f->queue->take("x.test"), {outcome(0, Outcome::Kind::failed)}, dsn)));
+  f->restart();
+  const auto work = f->queue->take("sender.test");
+  ASSERT_TRUE(work);
+  EXPECT_EQ(work->message->tls_wish, TlsWish::require);
+}
+
+TEST_F(QueueTest, ThePolicyOfTheLastAttemptIsKept) {
+  const MessageId id = f->accept({"a@x.test"}, "body\r\n");
+  const struct {
+    std::string policy;
+    std::string kept;
+  } cases[] = {
+      {"DANE must pass", "DANE must pass"},
+      {std::string(5000, 'x'), std::string(Recipient::kMaxText, 'x')},
+      {"", ""},
+  };
+  for (const auto& c : cases) {
+    Outcome o = outcome(0, Outcome::Kind::deferred);
+    o.policy = c.policy;
+    f->queue->retry(id);
+    ASSERT_TRUE(f->run(f->queue->record(*f->queue->take("x.test"), {o}, {})));
+    EXPECT_EQ(f->queue->find(id).value()->recipients[0].policy, c.kept);
+    f->restart();
+    EXPECT_EQ(f->queue->find(id).value()->recipients[0].policy, c.kept) << "after a restart";
+  }
+}
+
 int count_rows(store::Database& db, store::Table table, std::string_view prefix) {
   int rows = 0;
   EXPECT_TRUE(db.scan(table, prefix, [&rows](std::string_view, std::string_view) {
@@ -231,29 +293,6 @@ TEST(Schedule, DoublesUpToTheMostAndVaries) {
       {7, 0.5, 4h},   {4'000'000, 0.5, 4h}, {1, 0.0, 4min},  {7, 0.0, 192min},
   };
   for (const auto& c : cases) EXPECT_EQ(retry_pause(c.attempts, s, c.random), c.pause) << c.attempts;
-}
-
-TEST(MessageId, TextAndKeyKeepTheOrder) {
-  const MessageId small{255}, large{std::uint64_t{1} << 52};
-  EXPECT_LT(small.str(), large.str());
-  EXPECT_LT(small.key(), large.key());
-  EXPECT_EQ(MessageId::parse(large.str()), large);
-  for (const char* bad : {"", "0", "00000000000000", "zzzzzzzzzzzzz", "000000000000u", "000000000000 "}) {
-    EXPECT_EQ(MessageId::parse(bad), std::nullopt) << bad;
-  }
-}
-
-TEST(Message, DecodeRefusesEveryCutAndForeignVersion) {
-  Message m;
-  m.reverse_path = "a@b.test";
-  m.recipients.resize(2);
-  m.recipients[0].address = "x@y.test";
-  const std::string record = m.encode();
-  EXPECT_TRUE(Message::decode(m.id, record));
-  for (std::size_t n = 0; n < record.size(); ++n)
-    EXPECT_FALSE(Message::decode(m.id, record.substr(0, n))) << n;
-  EXPECT_FALSE(Message::decode(m.id, record + "x"));
-  EXPECT_FALSE(Message::decode(m.id, "\x02" + record.substr(1)));
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ io::Task<void> Relay::accept(io::Listener* listener) {
     }
     smtp::ServerOptions options;
     options.hostname = settings_.hostname;
-    options.starttls = tls_.has_value();
+    options.starttls = options.requiretls = tls_.has_value();
     options.max_message_size = settings_.max_message_size;
     options.max_recipients = settings_.max_recipients;
     options.max_errors = settings_.max_errors;
@@ -158,6 +158,8 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       s.envelope = {};
       s.envelope.reverse_path = action.path->path;
       s.envelope.smtputf8 = s.server.smtputf8();
+      // RFC 8689 4.1
+      if (s.server.requiretls()) s.envelope.tls_wish = queue::TlsWish::require;
       s.in_transaction = true;
       s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
       s.server.answer(Reply::make(250, "2.1.0 ok"));
@@ -232,7 +234,10 @@ io::Task<void> Relay::end_body(Session& s) {
         554, fmt::format("5.4.6 a mail loop: more than {} Received fields", settings_.max_received));
   } else {
     if (!s.failed) {
-      const auto stored = co_await s.writer->commit(s.server.body_8bit() || s.scanner->eight_bit());
+      queue::BodyFacts facts;
+      facts.eight_bit = s.server.body_8bit() || s.scanner->eight_bit();
+      facts.tls_required_no = s.scanner->tls_required_no();
+      const auto stored = co_await s.writer->commit(facts);
       if (!stored) s.failed = stored.error();
     }
     reply = !s.failed                        ? Reply::make(250, "2.0.0 queued as " + id)
