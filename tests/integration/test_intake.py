@@ -29,6 +29,35 @@ class Intake(LabTest):
             client.sendmail("alice@sender.test", ["bob@receiver.test"], "Subject: x\r\n\r\nx\r\n")
         self.assertRegex(str(refused.exception), "5[0-9][0-9].*5\\.7\\.1")
 
+    # RFC 8689 2 and 4.1: offered inside TLS only, kept with the message; the parameter wins over the header.
+    def test_the_wish_about_tls_is_kept_with_the_message(self):
+        certificate, key = self.lab.pair
+        relay = self.relay(relay={"certificate": certificate, "key": key}).start()
+        client = self.smtp()
+        client.ehlo()
+        self.assertFalse(client.has_extn("requiretls"))
+        self.assertEqual(555, client.mail("alice@sender.test", ["REQUIRETLS"])[0])
+        client.starttls()
+        client.ehlo()
+        self.assertTrue(client.has_extn("requiretls"))
+        self.assertEqual(501, client.mail("alice@sender.test", ["REQUIRETLS=1"])[0])
+        for number, (parameters, header, wish) in enumerate(
+            (
+                ([], "", None),
+                (["REQUIRETLS"], "", "require"),
+                ([], "TLS-Required: No\r\n", "waive"),
+                (["REQUIRETLS"], "TLS-Required: No\r\n", "require"),
+            )
+        ):
+            recipient = f"wish{number}@dead.test"
+            with self.subTest(parameters=parameters, header=header):
+                client.sendmail(
+                    "alice@sender.test", [recipient], f"{header}Subject: x\r\n\r\nx\r\n", parameters
+                )
+                kept = [m for m in relay.queue() if m["recipients"][0]["address"] == recipient]
+                self.assertEqual([wish], [m["tls_wish"] for m in kept])
+                self.assertIn("policy", kept[0]["recipients"][0])
+
     # RFC 5321 4.5.3.1: limits; and none of it harms the next client.
     def test_hostile_input_gets_an_answer_and_the_relay_lives(self):
         relay = self.relay().start()
