@@ -90,6 +90,11 @@ void read_pins(TomlFile& file, RelayConfig& c) {
   n.stsec_limit = s.duration("stsec_limit", std::chrono::days(366));
 }
 
+void read_policy(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("policy");
+  c.delivery.honour_tls_required_no = s.choice("tls_required_no", {"honour", "ignore"}, 0) == 0;
+}
+
 void read_dns(TomlFile& file, RelayConfig& c) {
   TomlSection s = file.section("dns");
   c.dns.trust_anchor_file = s.text("trust_anchor_file", "");
@@ -128,6 +133,7 @@ base::Result<RelayConfig> load_relay_config(const std::string& path) {
   read_delivery(*file, c);
   read_queue(*file, c);
   read_pins(*file, c);
+  read_policy(*file, c);
   read_dns(*file, c);
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;

@@ -99,6 +99,7 @@ std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& prob
     o.host = host;
     o.status = problem.status;
     o.reason = problem.reason;
+    o.policy = problem.decision;
     o.reply = problem.reply;
     out.push_back(std::move(o));
   }
@@ -220,10 +221,18 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
     auto outcomes = co_await over_session(work, session, *at, session_problem);
     if (!outcomes.empty()) co_return outcomes;
     const bool unanswered = session_problem.unanswered;
+    session_problem.decision = at->decision.sentence();
     keep_worse(problem, std::move(session_problem));
     if (unanswered) break;  // that server may have it: another one now could make two of it
   }
   co_return all(work, *problem, last_host);
+}
+
+// RFC 8689: what the sender demands always counts; what it waives, only where the operator lets it.
+policy::Wish Deliverer::wish_of(const queue::Message& message) const {
+  if (message.tls_wish == queue::TlsWish::require) return policy::Wish::require;
+  const bool waives = message.tls_wish == queue::TlsWish::waive && tools_.settings.honour_tls_required_no;
+  return waives ? policy::Wish::waive : policy::Wish::none;
 }
 
 // A host's addresses and the decision about it.
@@ -252,6 +261,7 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
   facts.domain = work.domain;
   facts.no_mx = hosts.implicit;
   facts.bounce = work.message->reverse_path.empty();
+  facts.wish = wish_of(*work.message);
   facts.host = binding_name(host);
   facts.host_name = host;
   facts.mx_secure = out.mx_secure;
@@ -273,6 +283,7 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
                                   : temporary(verdict.status, verdict.sentence);
     p.policy = true;
     p.failure = verdict.failure;
+    p.decision = out.decision.sentence();
     co_return std::unexpected(p);
   }
   co_return out;
@@ -327,6 +338,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         o.status = r.enhanced();
         if (o.status.empty()) o.status = r.positive() ? "2.0.0" : r.permanent() ? "5.0.0" : "4.0.0";
         o.reply = r.text();
+        o.policy = target.decision.sentence();
         o.reason = r.positive() ? "accepted" : target.host + " refuses the recipient or the message";
         accepted = accepted || r.positive();
         out.push_back(std::move(o));

@@ -44,6 +44,7 @@ class Deliverer {
   io::Task<std::vector<queue::Outcome>> over_session(const queue::Work& work,
                                                      std::unique_ptr<Session>& session, const Target& target,
                                                      Problem& problem);
+  policy::Wish wish_of(const queue::Message& message) const;
   io::Task<Attempt<Target>> target(const queue::Work& work, const dns::MailHosts& hosts, std::string host);
   io::Task<Attempt<bool>> connect(const Target& target, std::unique_ptr<Session>& session);
   Problem believed(const std::string& domain, const dns::MailHosts& hosts, Problem final_one) const;

@@ -233,6 +233,7 @@ io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& qu
   envelope.size = m.size;
   envelope.body_8bit = m.body_8bit;
   envelope.smtputf8 = m.smtputf8;
+  envelope.requiretls = m.tls_wish == queue::TlsWish::require;
   stream_->set_deadline(io::Steady::now() + tools_.settings.transaction_timeout);
   client_->begin(std::move(envelope));
   for (;;) {

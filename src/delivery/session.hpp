@@ -22,6 +22,7 @@ struct Problem {
   std::string reason;            // for people
   std::string failure;           // RFC 8460 result type, where it is one
   std::string reply;             // the server's own words
+  std::string decision;          // what was demanded of the host, for people
   bool policy = false;           // a policy forbade it
   bool permanent = false;        // the server refused for good
   bool unanswered = false;       // the whole message was sent, and the server may have it

@@ -22,6 +22,8 @@ struct Settings {
   std::size_t concurrency = 20;                                    // connections to one destination
   std::size_t max_connections = 500;                               // in all
   std::size_t messages_per_connection = 1000;
+  // "TLS-Required: No" in a message waives what its recipients' policies demand (RFC 8689 3).
+  bool honour_tls_required_no = true;
   pins::NotingSettings noting;
 };
 
