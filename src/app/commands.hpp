@@ -49,9 +49,15 @@ struct LintRequest {
 int lint_pkp(const LintRequest& request);
 
 struct VerifyRequest {
-  std::string pins, chain, roots, time;
+  std::string pins, tlsa;  // files; or webpki: one of the three
+  bool webpki = false;
+  std::string chain, roots, time;
   std::vector<std::string> names;
 };
+// 0 valid, 1 invalid, 2 usage
+int lint_tlsa(const std::string& file, bool json);
+// 0 matches, 1 does not, 2 usage. `host` empty: the last of `names`.
+int match_name(std::vector<std::string> names, std::string host, bool json);
 // 0 matches, 1 does not, 2 usage
 int verify_chain(const VerifyRequest& request);
 

@@ -110,20 +110,39 @@ void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyReq
   pkp->add_option("--roots", lint.roots, "Trust anchors, PEM (default: the system's)");
   pkp->add_flag("--json", lint.json, "Answer in JSON, for programs");
   pkp->callback([&] { code = app::lint_pkp(lint); });
+  auto* tlsa =
+      linting->add_subcommand("tlsa",
+                              "Check a TLSA record's presentation form, and whether SMTP can use it. "
+                              "Exit code: 0 valid, 1 invalid, 2 wrong usage");
+  tlsa->add_option("FILE", lint.file, "The record (\"3 1 1 ab12...\"), or - for standard input")->required();
+  tlsa->add_flag("--json", lint.json, "Answer in JSON, for programs");
+  tlsa->callback([&] { code = app::lint_tlsa(lint.file, lint.json); });
+
+  auto* matching = root.add_subcommand("match", "Compare names as a delivery does, without a network");
+  matching->require_subcommand(1);
+  auto* name = matching->add_subcommand("name",
+                                        "Does a certificate with these dNSNames name a host? Exit code: 0 it "
+                                        "does, 1 it does not, 2 wrong usage");
+  name->add_option("--san", verify.names, "A dNSName of the certificate; several may be given")->required();
+  name->add_option("HOST", lint.name, "The host's name");
+  name->add_flag("--json", json, "Answer in JSON, for programs");
+  name->callback([&] { code = app::match_name(verify.names, lint.name, json); });
 
   auto* verifying = root.add_subcommand("verify", "Verify as a delivery does, without a network");
   verifying->require_subcommand(1);
   auto* one =
       verifying->add_subcommand("chain",
-                                "Does a certificate chain match pins? Answers in JSON. Exit code: 0 it "
-                                "does, 1 it does not, 2 wrong usage");
-  one->add_option("--pins", verify.pins, "The pins: EHLO lines, or a base64 a line")->required();
+                                "Does a certificate chain match pins or TLSA records, or hold in the WebPKI? "
+                                "Answers in JSON. Exit code: 0 it does, 1 it does not, 2 wrong usage");
+  one->add_option("--pins", verify.pins, "Pins: EHLO lines, or a base64 a line");
+  one->add_option("--tlsa", verify.tlsa, "TLSA records: 'usage selector type hex' a line");
+  one->add_flag("--webpki", verify.webpki, "A trusted CA vouches for the chain, and the leaf has the name");
   one->add_option("--chain", verify.chain, "The chain, PEM, leaf first")->required();
-  one->add_option("--name", verify.names,
-                  "A name that a leaf under a pinned CA may bear; several may be given")
+  one->add_option(
+         "--name", verify.names,
+         "The server's name, which a leaf under a CA must bear; several may be given, and one is enough")
       ->required();
-  one->add_option("--roots", verify.roots,
-                  "Where a pinned root is found that the chain lacks, PEM (default: the system's)");
+  one->add_option("--roots", verify.roots, "Trust anchors, PEM (default: the system's)");
   one->add_option("--time", verify.time, "When: 2026-11-23T18:27:51Z, or seconds since 1970 (default: now)");
   one->add_flag("--json", json, "Answers are in JSON anyway");
   one->callback([&] { code = app::verify_chain(verify); });

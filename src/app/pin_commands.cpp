@@ -2,46 +2,16 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include "app/commands.hpp"
 #include "app/config.hpp"
+#include "app/offline_input.hpp"
 #include "app/toml_section.hpp"
 #include "pins/lint.hpp"
-#include "tls/verify.hpp"
 
 namespace pinnace::app {
 namespace json = boost::json;
 namespace {
-
-constexpr int kUsage = 2;
-
-int usage(const std::string& what) {
-  std::fprintf(stderr, "pinnace: %s\n", what.c_str());
-  return kUsage;
-}
-
-base::Result<std::string> read_file(const std::string& path) {
-  std::ifstream in(path == "-" ? "/dev/stdin" : path, std::ios::binary);
-  if (!in) return base::fail("app.file", path + ": cannot be read");
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad()) return base::fail("app.file", path + ": cannot be read");
-  return text;
-}
-
-base::Result<tls::PeerChain> read_chain(const std::string& path) {
-  auto pem = read_file(path);
-  if (!pem) return std::unexpected(pem.error());
-  auto chain = tls::PeerChain::from_pem(*pem);
-  if (!chain) return base::fail(chain.error().code, path + ": " + chain.error().detail);
-  return chain;
-}
-
-base::Result<tls::TrustStore> read_roots(const std::string& path) {
-  if (path.empty()) return tls::TrustStore::system();
-  return tls::TrustStore::load(path);
-}
 
 json::value seconds_or_null(const std::optional<base::Seconds>& s) {
   return s ? json::value(s->count()) : json::value(nullptr);
@@ -158,31 +128,6 @@ int lint_pkp(const LintRequest& request) {
     lint_text(found, *notable);
   }
   return found.valid ? 0 : 1;
-}
-
-int verify_chain(const VerifyRequest& request) {
-  const auto text = read_file(request.pins);
-  if (!text) return usage(text.error().detail);
-  const auto pin_list = pins::read_pins(*text);
-  if (!pin_list) return usage(request.pins + ": " + pin_list.error().detail);
-  const auto chain = read_chain(request.chain);
-  if (!chain) return usage(chain.error().detail);
-  const auto roots = read_roots(request.roots);
-  if (!roots) return usage(roots.error().detail);
-  base::Time at = base::SystemClock().now();
-  if (!request.time.empty()) {
-    const auto time = base::parse_time(request.time);
-    if (!time) return usage("--time: " + time.error().detail);
-    at = *time;
-  }
-  const tls::PinMatch match = tls::match_pins(*chain, *pin_list, request.names, &*roots, at);
-  json::object out;
-  out["ok"] = match.ok;
-  out["matched"] = match.matched ? json::value(match.matched->str()) : json::value(nullptr);
-  out["matched_as"] = !match.ok ? json::value(nullptr) : json::value(match.by_ca ? "ca" : "leaf");
-  out["reason"] = match.reason;
-  fmt::print("{}\n", json::serialize(out));
-  return match.ok ? 0 : 1;
 }
 
 int pins_advert(const AdvertRequest& request) {
