@@ -126,7 +126,7 @@ io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& ses
     const std::vector<std::string> names = {session.host_name()};
     pins::Session s = facts(tools, session, heard, names);
     s.existing_matches = matches(tools, session, *existing, names);
-    s.authenticated = session.webpki_valid();
+    s.authenticated = session.webpki_valid() || session.dane_valid();
     const pins::Binding binding{pins::Scope::host, host_key};
     pins::Noted noted =
         pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());
@@ -151,7 +151,8 @@ io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& s
   s.existing_matches = matches(tools, session, *existing, right_names);
   const bool names_domain =
       tls::webpki_problem(session.handshake().chain, domain, tools.roots, tools.clock.now()).empty();
-  s.authenticated = names_domain || (session.webpki_valid() && mx_secure);
+  const bool host_valid = session.webpki_valid() || session.dane_valid();
+  s.authenticated = names_domain || (host_valid && mx_secure);
   const pins::Binding binding{pins::Scope::domain, domain};
   pins::Noted noted =
       pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());

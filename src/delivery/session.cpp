@@ -204,6 +204,13 @@ policy::Finding Session::find(const policy::Requirement& r, base::Time now, std:
   return {true, ""};
 }
 
+bool Session::dane_valid() const {
+  for (std::size_t i = 0; i < findings_.size(); ++i) {
+    if (decision_.requirements[i].demand == policy::Demand::dane && findings_[i].met) return true;
+  }
+  return false;
+}
+
 // The verdict on the findings.
 Attempt<bool> Session::judged() const {
   const auto keys = handshake_.chain.pins();

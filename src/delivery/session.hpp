@@ -61,6 +61,7 @@ class Session {
   const tls::Handshake& handshake() const { return handshake_; }
   bool in_tls() const { return client_ && client_->in_tls(); }
   bool webpki_valid() const { return webpki_valid_; }
+  bool dane_valid() const;  // a TLSA record matched
   const std::string& host_name() const { return host_name_; }
   const io::IpAddress& address() const { return address_; }
   const std::string& verified_by() const { return verified_by_; }  // for the log
