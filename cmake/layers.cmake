@@ -3,6 +3,8 @@
 
 set(PINNACE_LIBS_base fmt::fmt spdlog::spdlog)
 set(PINNACE_LIBS_dane fmt::fmt)
+set(PINNACE_LIBS_sts fmt::fmt)
+set(PINNACE_LIBS_tlsrpt fmt::fmt)
 set(PINNACE_LIBS_names PkgConfig::Idn2)
 set(PINNACE_LIBS_io Boost::headers Threads::Threads)
 set(PINNACE_LIBS_dns ${PINNACE_UNBOUND})

@@ -56,6 +56,11 @@ struct VerifyRequest {
 };
 // 0 valid, 1 invalid, 2 usage
 int lint_tlsa(const std::string& file, bool json);
+int lint_sts_txt(const std::string& file, bool json);
+int lint_sts_policy(const std::string& file, bool json);
+int lint_tlsrpt_txt(const std::string& file, bool json);
+// 0 one matches, 1 none does, 2 usage
+int match_mx(const std::string& host, const std::vector<std::string>& patterns, bool json);
 // 0 matches, 1 does not, 2 usage. `host` empty: the last of `names`.
 int match_name(std::vector<std::string> names, std::string host, bool json);
 // 0 matches, 1 does not, 2 usage

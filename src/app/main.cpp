@@ -94,6 +94,29 @@ void add_pins_commands(CLI::App& root, app::Service& service, std::string& name,
   print->callback([&] { code = app::pins_advert(advert); });
 }
 
+// What a domain declares by DNS and HTTPS.
+void add_declaration_lints(CLI::App& linting, app::LintRequest& lint, int& code) {
+  const struct {
+    const char* name;
+    const char* what;
+    const char* file;
+    int (*run)(const std::string& file, bool json);
+  } kinds[] = {
+      {"tlsa", "a TLSA record's presentation form, and whether SMTP can use it", "\"3 1 1 ab12...\"",
+       app::lint_tlsa},
+      {"sts-txt", "the TXT records at _mta-sts", "A record a line", app::lint_sts_txt},
+      {"sts-policy", "an MTA-STS policy", "The policy as it is served", app::lint_sts_policy},
+      {"tlsrpt-txt", "the TXT records at _smtp._tls", "A record a line", app::lint_tlsrpt_txt},
+  };
+  for (const auto& kind : kinds) {
+    auto* command = linting.add_subcommand(
+        kind.name, std::string("Check ") + kind.what + ". Exit code: 0 valid, 1 invalid, 2 wrong usage");
+    command->add_option("FILE", lint.file, std::string(kind.file) + "; - for standard input")->required();
+    command->add_flag("--json", lint.json, "Answer in JSON, for programs");
+    command->callback([&lint, &code, run = kind.run] { code = run(lint.file, lint.json); });
+  }
+}
+
 void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyRequest& verify, bool& json,
                           int& code) {
   auto* linting = root.add_subcommand("lint", "Check what a server says, without a network");
@@ -110,13 +133,7 @@ void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyReq
   pkp->add_option("--roots", lint.roots, "Trust anchors, PEM (default: the system's)");
   pkp->add_flag("--json", lint.json, "Answer in JSON, for programs");
   pkp->callback([&] { code = app::lint_pkp(lint); });
-  auto* tlsa =
-      linting->add_subcommand("tlsa",
-                              "Check a TLSA record's presentation form, and whether SMTP can use it. "
-                              "Exit code: 0 valid, 1 invalid, 2 wrong usage");
-  tlsa->add_option("FILE", lint.file, "The record (\"3 1 1 ab12...\"), or - for standard input")->required();
-  tlsa->add_flag("--json", lint.json, "Answer in JSON, for programs");
-  tlsa->callback([&] { code = app::lint_tlsa(lint.file, lint.json); });
+  add_declaration_lints(*linting, lint, code);
 
   auto* matching = root.add_subcommand("match", "Compare names as a delivery does, without a network");
   matching->require_subcommand(1);
@@ -127,6 +144,15 @@ void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyReq
   name->add_option("HOST", lint.name, "The host's name");
   name->add_flag("--json", json, "Answer in JSON, for programs");
   name->callback([&] { code = app::match_name(verify.names, lint.name, json); });
+
+  auto* mx =
+      matching->add_subcommand("mx",
+                               "Is a host among an MTA-STS policy's mx patterns? Exit code: 0 it is, 1 it "
+                               "is not, 2 wrong usage");
+  mx->add_option("HOST", lint.name, "The MX host's name")->required();
+  mx->add_option("PATTERN", verify.names, "\"mx.example.org\" or \"*.example.org\"")->required();
+  mx->add_flag("--json", json, "Answer in JSON, for programs");
+  mx->callback([&] { code = app::match_mx(lint.name, verify.names, json); });
 
   auto* verifying = root.add_subcommand("verify", "Verify as a delivery does, without a network");
   verifying->require_subcommand(1);

@@ -1,0 +1,20 @@
+// TXT records, one a line: what is taken is within the grammar's bounds, what is not says why.
+#include <cstdint>
+#include <cstdlib>
+
+#include "sts/txt.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::vector<std::string> records(1);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (data[i] == '\n') {
+      records.emplace_back();
+    } else {
+      records.back() += static_cast<char>(data[i]);
+    }
+  }
+  const auto parsed = pinnace::sts::parse_txt(records);
+  if (!parsed.txt && parsed.problems.empty()) std::abort();
+  if (parsed.txt && (parsed.txt->id.empty() || parsed.txt->id.size() > 32)) std::abort();
+  return 0;
+}

@@ -1,0 +1,63 @@
+#include "sts/txt.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pinnace::sts {
+namespace {
+
+constexpr std::string_view kVersion = "v=STSv1";
+
+bool is_id(std::string_view s) {
+  return !s.empty() && s.size() <= 32 && std::all_of(s.begin(), s.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+}  // namespace
+
+ParsedTxt parse_txt(std::span<const std::string> records) {
+  ParsedTxt out;
+  const auto problem = [&out](std::string what) {
+    out.problems.push_back("RFC 8461 3.1: " + std::move(what));
+  };
+  const auto ours = [](const std::string& r) { return names::has_version(r, kVersion); };
+  const auto count = std::count_if(records.begin(), records.end(), ours);
+  if (count != 1) {
+    problem(count == 0 ? "no record begins with \"v=STSv1;\""
+                       : fmt::format("{} records begin with \"v=STSv1;\": then none counts", count));
+    return out;
+  }
+  const auto fields = names::txt_fields(*std::find_if(records.begin(), records.end(), ours), kVersion);
+  if (!fields) {
+    problem("name=value pairs with semicolons between them are expected behind the version");
+    return out;
+  }
+  Txt txt;
+  bool good = true, has_id = false;
+  for (const names::TxtField& f : *fields) {
+    if (f.name == "id") {
+      if (has_id) {
+        // RFC 8461 3.2: the first of a field counts.
+        problem("id occurs more than once: all but the first are ignored");
+        continue;
+      }
+      has_id = true;
+      txt.id = f.value;
+      if (is_id(f.value)) continue;
+      problem("id is 1 to 32 letters and digits");
+      good = false;
+    } else if (names::is_extension_value(f.value)) {
+      txt.extensions.push_back(f);
+    } else {
+      problem(fmt::format("the value of {} is empty, or has a blank, '=' or a control character", f.name));
+      good = false;
+    }
+  }
+  if (!has_id) problem("id is missing");
+  if (good && has_id) out.txt = std::move(txt);
+  return out;
+}
+
+}  // namespace pinnace::sts
