@@ -58,7 +58,7 @@ class Certificates:
     def self_signed(self, name, host):
         return self._self_signed(name, host)
 
-    def issued(self, name, host, key=None):
+    def issued(self, name, host, key=None, days=30):
         """A pair that the lab's CA signed for this host; for a key of one's own when given."""
         key = key or self.key(name)
         request, certificate = self._path(name + ".csr"), self._path(name + ".pem")
@@ -82,7 +82,7 @@ class Certificates:
                 self.root[1],
                 "-CAcreateserial",
                 "-days",
-                "30",
+                str(days),  # below zero: it is over
                 "-extfile",
                 extensions,
                 "-out",
@@ -95,8 +95,17 @@ class Certificates:
         return certificate, key
 
 
+def _public_key(key):
+    pem = run(["openssl", "pkey", "-in", key, "-pubout"], "read a key")
+    return base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-")))
+
+
 def pin_of(key):
     """The pin of a key's file: the SHA-256 of its SubjectPublicKeyInfo, in base64."""
-    pem = run(["openssl", "pkey", "-in", key, "-pubout"], "read a key")
-    der = base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-")))
-    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+    return base64.b64encode(hashlib.sha256(_public_key(key)).digest()).decode()
+
+
+def tlsa_of(key, usage=3, digest="sha256"):
+    """The data of a TLSA record (RFC 6698) for a key's file: "3 1 1 ab12..."."""
+    matching = {"sha256": 1, "sha512": 2}[digest]
+    return f"{usage} 1 {matching} {hashlib.new(digest, _public_key(key)).hexdigest()}"

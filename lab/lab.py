@@ -4,6 +4,7 @@
         lab.relay.start(); lab.gate.start()
         lab.send("bob@receiver.test")
 
+With Lab(dane=True) the hosts of lab/dane.py are there too, as `lab.dane`.
 A lab keeps everything in one folder below build/lab and stops whatever it started.
 """
 
@@ -16,6 +17,7 @@ import time
 
 import zones
 from certificates import Certificates
+from dane import DaneHosts
 from postfix import Postfix
 from programs import LabError, Watchman
 from services import Interceptor, Service, run_pinnace
@@ -32,7 +34,8 @@ KEPT_RUNS = 5
 class Lab:
     """Postfix and nsd run from the start; `relay` and `gate` are ready to be started."""
 
-    def __init__(self):
+    def __init__(self, dane=False):
+        self.dane = dane  # becomes the hosts
         self.build = os.environ.get("PINNACE_BUILD", os.path.join(SOURCE, "build", "release"))
         self.home = os.path.join(SOURCE, "build", "lab")
         self.root = os.path.join(self.home, "root")
@@ -86,8 +89,11 @@ class Lab:
         self.pair = self.certificates.issued("mx", "mx.receiver.test")
         self.backup_key = self.certificates.key("backup")
         hosts = {"receiver": MX, "plain": PLAIN, "relay": RELAY, "dead": DEAD}
-        self.anchor = zones.write(self.path("dns"), hosts)
-        self.started.append(zones.serve(self.watchman, self.path("dns"), self.root))
+        self.zones = zones.Zones(self.path("dns"), hosts)
+        if self.dane:
+            self.dane = DaneHosts(self.certificates, self.zones)
+        self.anchor = self.zones.sign()
+        self.started.append(self.zones.serve(self.watchman, self.root))
         self.receiver = self._postfix(
             "receiver",
             hostname="mx.receiver.test",
@@ -110,8 +116,12 @@ class Lab:
             ],
             pair=self.certificates.self_signed("plain", "mx.plain.test"),
         )
-        self.receiver.wait_until_ready()
-        self.plain.wait_until_ready()
+        receivers = [self.receiver, self.plain]
+        if self.dane:
+            self.dane.postfix = self._postfix("dane", **self.dane.postfix_settings())
+            receivers.append(self.dane.postfix)
+        for receiver in receivers:
+            receiver.wait_until_ready()
         self.relay = self.service("relay", "relay", self.relay_sections())
         self.gate = self.service("gate", "gate", self.gate_sections())
 
@@ -194,9 +204,9 @@ class Lab:
             "gate.advert": {"max_age": "60d", "stsec_max_age": "365d"},
         }
 
-    def intercept(self, attack, **settings):
-        """Puts the attacker in the gate's place; the gate must not stand there."""
-        return Interceptor(self, attack, f"{MX}:25", **settings)
+    def intercept(self, attack, at=MX, **settings):
+        """Puts the attacker in the gate's place, or another; nobody else must stand there."""
+        return Interceptor(self, attack, f"{at}:25", **settings)
 
     def pinnace(self, *arguments):
         return run_pinnace(self, *arguments)

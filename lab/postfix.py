@@ -100,7 +100,9 @@ class Postfix:
     """`endpoint` is "address:port"; `pair` a certificate and key, without which it offers no TLS;
     `main` and `master` are lines added to the files of those names."""
 
-    def __init__(self, watchman, folder, root, *, hostname, endpoint, domains, pair=None, xclient="", main="", master=""):
+    def __init__(
+        self, watchman, folder, root, *, hostname, endpoint, domains, pair=None, xclient="", main="", master=""
+    ):
         self.folder, self.watchman = folder, watchman
         self.mailbox = os.path.join(folder, "mailbox", "new")
         self.hostname, self.endpoint, self.root = hostname, endpoint, root

@@ -1,4 +1,4 @@
-"""The lab's DNS: the signed zone "test.", its unsigned child "insecure.test.", and nsd to serve both.
+"""The lab's DNS: the signed zone "test.", its children, and nsd to serve them.
 
     receiver.test     mail goes to mx.receiver.test, where the gate stands
     plain.test        mail goes to mx.plain.test, which advertises nothing; so do sender.test,
@@ -10,6 +10,9 @@
 """
 
 import os
+import re
+import signal
+from typing import NamedTuple
 
 from programs import Program, run
 
@@ -37,16 +40,12 @@ dst            MX   10 mx.dst
 mx.dst         A    127.0.0.1
 null           MX   0 .
 tampered       MX   10 mx.plain
-insecure       NS   ns.insecure
-ns.insecure    A    {nameserver}
 """
 
-INSECURE = """$ORIGIN insecure.test.
+CHILD = """$ORIGIN {zone}
 $TTL 60
-@              SOA  ns hostmaster 1 3600 600 86400 60
-@              NS   ns
-ns             A    {nameserver}
-@              MX   10 mx.plain.test.
+@              SOA  ns.test. hostmaster.test. 1 3600 600 86400 60
+@              NS   ns.test.
 """
 
 NSD = """server:
@@ -60,57 +59,138 @@ NSD = """server:
   server-count: 1
 remote-control:
   control-enable: no
-zone:
-  name: "test."
-  zonefile: "test.signed"
-zone:
-  name: "insecure.test."
-  zonefile: "insecure.zone"
+"""
+
+NSD_ZONE = """zone:
+  name: "{zone}"
+  zonefile: "{file}"
 """
 
 
-def write(folder, hosts):
-    """Writes, signs and tampers; `hosts` holds the addresses receiver, plain, relay, dead. The path
-    of the trust anchor."""
-    names = {**hosts, "nameserver": ADDRESS, "folder": folder}
-    os.makedirs(folder)
-    for file, template in ("test.zone", ZONE), ("insecure.zone", INSECURE), ("nsd.conf", NSD):
-        with open(os.path.join(folder, file), "w", encoding="ascii") as zone:
-            zone.write(template.format(**names))
-    keys = [
+class Child(NamedTuple):
+    """A zone below test. of its own. `delegation` is what test. says of it: "unsigned", or "signed"
+    by a DS record; `served` what its name server has: a zone "unsigned", "opt-out" (RFC 5155, signed),
+    "broken" (SERVFAIL), or "nowhere" (no server answers)."""
+
+    zone: str
+    records: str = ""
+    delegation: str = "unsigned"
+    served: str = "unsigned"
+
+
+class Tampering(NamedTuple):
+    """A record that is changed after it was signed."""
+
+    owner: str
+    type: str
+    signed: str
+    served: str
+
+
+class Zones:
+    """`names` holds the addresses receiver, plain, relay, dead. What more there is to be (records of
+    test., children, tamperings, names for the braces) is added before sign(); sign() and reload()
+    publish later changes of `names`."""
+
+    def __init__(self, folder, names):
+        os.makedirs(folder)
+        self.folder = folder
+        self.names = {**names, "nameserver": ADDRESS, "folder": folder}
+        self.records = ZONE
+        self.children = [Child("insecure.test.", "@ MX 10 mx.plain.test.\n")]
+        self.tamperings = [Tampering("tampered.test.", "MX", "10 mx.plain", "11 mx.plain")]
+        self.keys = {}
+        self.program = None
+
+    def sign(self):
+        """Writes, signs and tampers; the path of the trust anchor."""
+        delegations = "".join(self._write_child(child) for child in self.children)
+        self._write("test.zone", self.records.format(**self.names) + delegations)
+        self._sign("test.", "test.zone", "test.signed")
+        self._tamper("test.signed")
+        zones = {"test.": "test.signed"}
+        for child in self.children:
+            if child.served != "nowhere":
+                zones[child.zone] = child.zone + ("signed" if child.served == "opt-out" else "zone")
+        configuration = NSD.format(**self.names)
+        for zone, file in zones.items():
+            configuration += NSD_ZONE.format(zone=zone, file=file)
+        self._write("nsd.conf", configuration)
+        return self._path(self._keys("test.")[0] + ".key")
+
+    def serve(self, watchman, root):
+        """Starts nsd from the unpacked tree."""
+        nsd = os.path.join(root, "usr/sbin/nsd")
+        self.program = Program(watchman, self.folder, "nsd", [nsd, "-d", "-c", self._path("nsd.conf")])
+        self.program.wait_until(lambda: "nsd started" in self.program.output(), "nsd to listen")
+        return self.program
+
+    def reload(self, name, type, data):
+        """Has nsd read the zones again; returns when it answers with this data."""
+        self.program.process.send_signal(signal.SIGHUP)
+        self.program.wait_until(
+            lambda: data in run(["drill", "-Q", f"@{ADDRESS}", name, type], "ask nsd"),
+            f"nsd to answer {name} {type} with {data}",
+        )
+
+    def _path(self, name):
+        return os.path.join(self.folder, name)
+
+    def _write(self, name, text):
+        with open(self._path(name), "w", encoding="ascii") as file:
+            file.write(text)
+
+    def _keys(self, zone):
+        """The names of the zone's key-signing and zone-signing key."""
+        if zone not in self.keys:
+            self.keys[zone] = [
+                run(
+                    ["ldns-keygen", *flags, "-a", "ECDSAP256SHA256", zone],
+                    "make a zone's key",
+                    cwd=self.folder,
+                ).strip()
+                for flags in (["-k"], [])
+            ]
+        return self.keys[zone]
+
+    def _sign(self, zone, source, signed, *flags):
         run(
-            ["ldns-keygen", *flags, "-a", "ECDSAP256SHA256", "test."], "make the zone's key", cwd=folder
-        ).strip()
-        for flags in (["-k"], [])
-    ]
-    run(
-        ["ldns-signzone", "-n", "-s", "deadbeef", "-t", "0", "-f", "test.signed", "test.zone", *keys],
-        "sign the zone",
-        cwd=folder,
-    )
-    _tamper(os.path.join(folder, "test.signed"))
-    anchor = os.path.join(folder, "ta.key")
-    os.replace(os.path.join(folder, keys[0] + ".key"), anchor)
-    return anchor
+            [
+                "ldns-signzone",
+                "-n",
+                *flags,
+                "-s",
+                "deadbeef",
+                "-t",
+                "0",
+                "-f",
+                signed,
+                source,
+                *self._keys(zone),
+            ],
+            "sign a zone",
+            cwd=self.folder,
+        )
 
+    def _write_child(self, child):
+        """Writes the child's own file; the lines of its parent."""
+        lines = f"{child.zone} NS {'ns.dead.test.' if child.served == 'nowhere' else 'ns.test.'}\n"
+        if child.delegation == "signed":
+            with open(self._path(self._keys(child.zone)[0] + ".ds"), encoding="ascii") as file:
+                lines += file.read()
+        if child.served in ("unsigned", "opt-out"):
+            text = (CHILD + child.records).format(**self.names, zone=child.zone)
+            self._write(child.zone + "zone", text)
+        if child.served == "opt-out":
+            self._sign(child.zone, child.zone + "zone", child.zone + "signed", "-p")
+        return lines
 
-def _tamper(signed):
-    with open(signed, encoding="ascii") as file:
-        lines = file.read().splitlines(keepends=True)
-    changed = [
-        line.replace("10 mx.plain", "11 mx.plain")
-        if line.startswith("tampered.test.") and "\tMX\t" in line
-        else line
-        for line in lines
-    ]
-    assert changed != lines, "the signed zone holds no MX record of tampered.test"
-    with open(signed, "w", encoding="ascii") as file:
-        file.writelines(changed)
-
-
-def serve(watchman, folder, root):
-    """Starts nsd from the unpacked tree."""
-    nsd = os.path.join(root, "usr/sbin/nsd")
-    program = Program(watchman, folder, "nsd", [nsd, "-d", "-c", os.path.join(folder, "nsd.conf")])
-    program.wait_until(lambda: "nsd started" in program.output(), "nsd to listen")
-    return program
+    def _tamper(self, name):
+        with open(self._path(name), encoding="ascii") as file:
+            text = file.read()
+        for tampering in self.tamperings:
+            owner, type, signed, served = (part.format(**self.names) for part in tampering)
+            record = re.compile(rf"^({re.escape(owner)}\t.*\t{type}\t){re.escape(signed)}", re.MULTILINE)
+            text, found = record.subn(rf"\g<1>{served}", text)
+            assert found == 1, f"{name} holds {found} records {owner} {type} {signed}"
+        self._write(name, text)
