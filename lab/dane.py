@@ -72,7 +72,6 @@ mx.servfail                 A    {dane}
 silent                      MX   10 mx.silent
 mx.silent                   A    {dane}
 ns.dead                     A    {dead}
-mx.stripped                 A    {dane}
 strippedtlsa                MX   10 mx.strippedtlsa
 mx.strippedtlsa             A    {dane}
 insecurehost                MX   10 mx.insecuremx

@@ -125,12 +125,12 @@ class Zones:
         self.program.wait_until(lambda: "nsd started" in self.program.output(), "nsd to listen")
         return self.program
 
-    def reload(self, name, type, data):
+    def reload(self, owner, record_type, data):
         """Has nsd read the zones again; returns when it answers with this data."""
         self.program.process.send_signal(signal.SIGHUP)
         self.program.wait_until(
-            lambda: data in run(["drill", "-Q", f"@{ADDRESS}", name, type], "ask nsd"),
-            f"nsd to answer {name} {type} with {data}",
+            lambda: data in run(["drill", "-Q", f"@{ADDRESS}", owner, record_type], "ask nsd"),
+            f"nsd to answer {owner} {record_type} with {data}",
         )
 
     def _path(self, name):
@@ -189,8 +189,8 @@ class Zones:
         with open(self._path(name), encoding="ascii") as file:
             text = file.read()
         for tampering in self.tamperings:
-            owner, type, signed, served = (part.format(**self.names) for part in tampering)
-            record = re.compile(rf"^({re.escape(owner)}\t.*\t{type}\t){re.escape(signed)}", re.MULTILINE)
+            owner, record_type, signed, served = (part.format(**self.names) for part in tampering)
+            record = re.compile(rf"^({re.escape(owner)}\t.*\t{record_type}\t){re.escape(signed)}", re.MULTILINE)
             text, found = record.subn(rf"\g<1>{served}", text)
-            assert found == 1, f"{name} holds {found} records {owner} {type} {signed}"
+            assert found == 1, f"{name} holds {found} records {owner} {record_type} {signed}"
         self._write(name, text)
