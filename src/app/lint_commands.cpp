@@ -103,19 +103,23 @@ int lint_tlsrpt_txt(const std::string& file, bool as_json) {
 
 int match_mx(const std::string& host, const std::vector<std::string>& patterns, bool as_json) {
   json::value by = nullptr;
+  std::vector<std::string> problems;
   for (const std::string& text : patterns) {
     const auto pattern = names::MxPattern::parse(text);
-    if (!pattern) return usage(fmt::format("'{}': {}", text, pattern.error().detail));
-    if (by.is_null() && pattern->matches(host)) by = pattern->str();
+    // What is no pattern matches nothing.
+    if (!pattern) problems.push_back(fmt::format("'{}': {}", text, pattern.error().detail));
+    if (by.is_null() && pattern && pattern->matches(host)) by = pattern->str();
   }
   const bool match = !by.is_null();
   if (as_json) {
     json::object out;
     out["match"] = match;
     out["pattern"] = by;
+    out["problems"] = array_of(problems);
     fmt::print("{}\n", json::serialize(out));
   } else {
     fmt::print("{}\n", match ? "matches" : "does not match");
+    for (const std::string& p : problems) fmt::print("  problem: {}\n", p);
   }
   return match ? kYes : kNo;
 }

@@ -83,7 +83,7 @@ std::string quote_log_value(std::string_view value) {
   return out += '"';
 }
 
-void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
+void log(Level level, std::string_view event, std::span<const Field> fields) {
   spdlog::logger& target = *logger();
   if (!target.should_log(to_spdlog(level))) return;
   std::string line(event);

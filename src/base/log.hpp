@@ -4,6 +4,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,10 @@ void set_log_level(Level level);
 // Writes to this file instead of standard error (opened for append; false if it cannot be).
 bool set_log_file(const std::string& path);
 
-void log(Level level, std::string_view event, std::initializer_list<Field> fields);
+void log(Level level, std::string_view event, std::span<const Field> fields);
+inline void log(Level level, std::string_view event, std::initializer_list<Field> f) {
+  log(level, event, std::span<const Field>(f.begin(), f.size()));
+}
 
 inline void log_debug(std::string_view event, std::initializer_list<Field> f) { log(Level::debug, event, f); }
 inline void log_info(std::string_view event, std::initializer_list<Field> f) { log(Level::info, event, f); }

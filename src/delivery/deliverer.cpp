@@ -289,7 +289,8 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
   co_return out;
 }
 
-io::Task<Attempt<bool>> Deliverer::connect(const Target& target, std::unique_ptr<Session>& session) {
+io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target& target,
+                                           std::unique_ptr<Session>& session) {
   std::optional<Problem> problem;
   for (const io::IpAddress& address : target.addresses) {
     auto fresh = std::make_unique<Session>(tools_, target.decision, target.host, address);
@@ -299,6 +300,7 @@ io::Task<Attempt<bool>> Deliverer::connect(const Target& target, std::unique_ptr
       co_await learn_host(tools_, pins_, *session, binding_name(target.host));
       co_return true;
     }
+    log_refused(work, *fresh, opened.error());
     keep_worse(problem, opened.error());
   }
   co_return std::unexpected(*problem);
@@ -317,7 +319,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         std::unique_ptr<Session> old = std::move(session);
         co_await old->quit();
       }
-      auto opened = co_await connect(target, session);
+      auto opened = co_await connect(work, target, session);
       if (!opened) {
         problem = opened.error();
         co_return std::vector<Outcome>{};
@@ -355,6 +357,33 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
   co_return std::vector<Outcome>{};
 }
 
+namespace {
+
+using Fields = std::vector<base::Field>;
+
+// What every line about an attempt says of it.
+void add_connection(Fields& fields, const std::string& host, const Session* session) {
+  fields.push_back({"host", host});
+  fields.push_back({"address", session ? session->address().str() : "-"});
+  fields.push_back({"tls", session ? session->tls_text() : "none"});
+  fields.push_back({"verified_by", session ? session->verified_by() : "-"});
+  fields.push_back({"policy", session ? session->decision().summary() : "-"});
+  // RFC 7672 2.2.1: what authenticates a host that unsigned DNS named is not called more than that.
+  fields.push_back({"mx", session && session->decision().mx_secure ? "secure" : "insecure"});
+}
+
+}  // namespace
+
+// An address that could not be used, before the next one is tried.
+void Deliverer::log_refused(const queue::Work& work, const Session& session, const Problem& problem) const {
+  Fields fields = {{"id", work.message->id.str()}, {"domain", work.domain}};
+  add_connection(fields, session.host_name(), &session);
+  fields.push_back({"status", problem.status});
+  fields.push_back({"reason", problem.reason});
+  fields.push_back({"reply", problem.reply});
+  base::log(base::Level::warning, "attempt_failed", fields);
+}
+
 void Deliverer::log_outcomes(const queue::Work& work, const std::vector<Outcome>& outcomes,
                              const Session* session) const {
   for (const Outcome& o : outcomes) {
@@ -363,20 +392,14 @@ void Deliverer::log_outcomes(const queue::Work& work, const std::vector<Outcome>
                                                                        : "failed";
     const base::Level level = o.kind == Outcome::Kind::delivered ? base::Level::info : base::Level::warning;
     const bool connected = session && session->host_name() == o.host;
-    base::log(level, event,
-              {{"id", work.message->id.str()},
-               {"to", work.message->recipients[o.recipient].address},
-               {"domain", work.domain},
-               {"host", o.host},
-               {"address", connected ? session->address().str() : "-"},
-               {"tls", connected && session->in_tls()
-                           ? session->handshake().version + "/" + session->handshake().cipher
-                           : "none"},
-               {"verified_by", connected ? session->verified_by() : "-"},
-               {"policy", connected ? session->decision().summary() : "-"},
-               {"status", o.status},
-               {"reason", o.reason},
-               {"reply", o.reply}});
+    Fields fields = {{"id", work.message->id.str()},
+                     {"to", work.message->recipients[o.recipient].address},
+                     {"domain", work.domain}};
+    add_connection(fields, o.host, connected ? session : nullptr);
+    fields.push_back({"status", o.status});
+    fields.push_back({"reason", o.reason});
+    fields.push_back({"reply", o.reply});
+    base::log(level, event, fields);
   }
 }
 

@@ -46,10 +46,12 @@ class Deliverer {
                                                      Problem& problem);
   policy::Wish wish_of(const queue::Message& message) const;
   io::Task<Attempt<Target>> target(const queue::Work& work, const dns::MailHosts& hosts, std::string host);
-  io::Task<Attempt<bool>> connect(const Target& target, std::unique_ptr<Session>& session);
+  io::Task<Attempt<bool>> connect(const queue::Work& work, const Target& target,
+                                  std::unique_ptr<Session>& session);
   Problem believed(const std::string& domain, const dns::MailHosts& hosts, Problem final_one) const;
   std::vector<queue::Outcome> all(const queue::Work& work, const Problem& problem,
                                   const std::string& host) const;
+  void log_refused(const queue::Work& work, const Session& session, const Problem& problem) const;
   void log_outcomes(const queue::Work& work, const std::vector<queue::Outcome>& outcomes,
                     const Session* session) const;
   std::string binding_name(const std::string& host) const;

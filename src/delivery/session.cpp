@@ -64,6 +64,7 @@ io::Task<Attempt<bool>> Session::open() {
 
 io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   tls_failed_ = false;
+  handshake_ = {};
   io::Endpoint to;
   to.address = address_;
   to.port = tools_.settings.port;
@@ -202,6 +203,10 @@ policy::Finding Session::find(const policy::Requirement& r, base::Time now, std:
       break;
   }
   return {true, ""};
+}
+
+std::string Session::tls_text() const {
+  return handshake_.version.empty() ? "none" : handshake_.version + "/" + handshake_.cipher;
 }
 
 bool Session::dane_valid() const {

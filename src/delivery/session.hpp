@@ -65,6 +65,7 @@ class Session {
   const std::string& host_name() const { return host_name_; }
   const io::IpAddress& address() const { return address_; }
   const std::string& verified_by() const { return verified_by_; }  // for the log
+  std::string tls_text() const;                                    // for the log: "TLSv1.3/..."; "none"
   const std::vector<policy::Finding>& findings() const { return findings_; }
   std::size_t messages() const { return messages_; }
   std::set<std::string>& domains_learned() { return domains_learned_; }

@@ -119,6 +119,7 @@ Decision decide(const Facts& facts) {
   Decision out;
   out.host = facts.host;
   out.server_name = facts.host_name;
+  out.mx_secure = facts.mx_secure;
   add_dane(facts, out);
   if (facts.host_pins && !facts.host_pins->expired(facts.now)) {
     out.requirements.push_back(

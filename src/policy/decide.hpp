@@ -55,6 +55,7 @@ struct Requirement {
 struct Decision {
   std::string host;
   bool tls_required = false;
+  bool mx_secure = false;   // else a host that is authenticated need not be the domain's (RFC 7672 2.2.1)
   std::string server_name;  // SNI: the TLSA base domain (RFC 7672 8.1), else the MX host
   std::vector<Requirement> requirements;
   std::vector<std::string> notes;  // what was looked for and binds nothing, for people

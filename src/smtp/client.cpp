@@ -133,7 +133,7 @@ void Client::take_ehlo(Reply reply) {
   if (tls_ == Tls::none) return;
   if (capabilities_.has("STARTTLS")) return ask(Asked::starttls, "STARTTLS");
   if (tls_ != Tls::required) return;
-  fail(Failure::Why::no_starttls, "the server does not offer STARTTLS, and TLS is required");
+  fail(Failure::Why::no_starttls, "the server does not offer STARTTLS");
 }
 
 void Client::take_helo(Reply reply) {
