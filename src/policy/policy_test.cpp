@@ -201,6 +201,42 @@ TEST(Decide, DaneAndPinsBothBind) {
   EXPECT_THAT(judge(d, {{false, "no"}, {true, ""}}, {}).sentence, HasSubstr("TLSA"));
 }
 
+// Over every combination of sources: another one never takes away what the others demand.
+TEST(Decide, ASourceMoreNeverWeakensTheOthers) {
+  void (*const sources[])(Facts&) = {
+      [](Facts& f) { f.tlsa = tlsa(dane::HostTlsa::Kind::records, {kEe}); },
+      [](Facts& f) { f.host_pins = set(pins::Scope::host, "mx.x.test"); },
+      [](Facts& f) { f.domain_pins = set(pins::Scope::domain, "x.test"); },
+      [](Facts& f) { f.stsec = pins::StsecRecord{"mx.x.test", kNow, kNow + 1h}; },
+      [](Facts& f) { f.wish = Wish::require; },
+      [](Facts& f) { f.mx_secure = true; },
+  };
+  constexpr unsigned kAll = 1U << std::size(sources);
+  const auto facts_of = [&](unsigned mask) {
+    Facts f = facts();
+    for (std::size_t i = 0; i < std::size(sources); ++i) {
+      if (mask & 1U << i) sources[i](f);
+    }
+    return f;
+  };
+  for (unsigned mask = 0; mask < kAll; ++mask) {
+    const Decision before = decide(facts_of(mask));
+    for (std::size_t i = 0; i < std::size(sources); ++i) {
+      const Decision after = decide(facts_of(mask | 1U << i));
+      EXPECT_GE(after.tls_required, before.tls_required) << mask << '+' << i;
+      for (const Requirement& r : before.requirements) {
+        if (r.source == Source::requiretls) continue;  // DANE may take the place of the WebPKI
+        const bool kept =
+            std::any_of(after.requirements.begin(), after.requirements.end(), [&](const Requirement& o) {
+              return o.source == r.source && o.demand == r.demand && o.enforced >= r.enforced &&
+                     o.pins == r.pins && o.tlsa == r.tlsa;
+            });
+        EXPECT_TRUE(kept) << mask << '+' << i << ' ' << r.sentence;
+      }
+    }
+  }
+}
+
 // RFC 8689 3: the sender's waiver covers every policy of the recipient.
 TEST(Decide, TlsRequiredNoWaivesTheRecipientsPolicies) {
   Facts f = facts();
