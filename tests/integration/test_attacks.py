@@ -84,6 +84,12 @@ class Attacks(LabTest):
         gate.start()
         identity = self.lab.send(RECIPIENT)
         self.assertIn("4.7.5", json.dumps(relay.wait_for_held(RECIPIENT)))
+        # One line tells of the attempt: with whom, under which TLS, what vouched for it, and what was demanded.
+        self.assertRegex(
+            relay.output(),
+            r"attempt_failed id=\S+ domain=receiver.test host=mx.receiver.test address=127.77.0.10 "
+            r"tls=TLSv1.3/\S+ verified_by=webpki policy=\"?pkp-host.* mx=secure status=4.7.5",
+        )
         done = relay.command("pins", "forget", "mx.receiver.test")
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(0, relay.command("queue", "retry", "--all").returncode)
