@@ -97,7 +97,7 @@ class Zones:
         self.folder = folder
         self.names = {**names, "nameserver": ADDRESS, "folder": folder}
         self.records = ZONE
-        self.children = [Child("insecure.test.", "@ MX 10 mx.plain.test.\n")]
+        self.children = [Child("insecure.test.", "@ MX 10 mx.plain.test.\naliased CNAME mx.receiver.test.\n")]
         self.tamperings = [Tampering("tampered.test.", "MX", "10 mx.plain", "11 mx.plain")]
         self.keys = {}
         self.program = None

@@ -259,7 +259,8 @@ io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, 
   }
   out.mx_secure = hosts.security == dns::Security::secure;
   facts.domain = work.domain;
-  facts.no_mx = hosts.implicit;
+  // An alias of the domain was named by the DNS as any MX host is.
+  facts.no_mx = hosts.implicit && host == work.domain;
   facts.bounce = work.message->reverse_path.empty();
   facts.wish = wish_of(*work.message);
   facts.host = binding_name(host);
@@ -329,6 +330,9 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
     if (replies) {
       std::vector<Outcome> out;
       bool accepted = false;
+      // A message to one recipient is gone once it is delivered, and what was demanded with it.
+      const bool kept = work.message->recipients.size() > 1 || !replies->front().positive();
+      const std::string policy = kept ? target.decision.sentence() : std::string();
       for (std::size_t i = 0; i < replies->size(); ++i) {
         const smtp::Reply& r = (*replies)[i];
         Outcome o;
@@ -340,7 +344,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         o.status = r.enhanced();
         if (o.status.empty()) o.status = r.positive() ? "2.0.0" : r.permanent() ? "5.0.0" : "4.0.0";
         o.reply = r.text();
-        o.policy = target.decision.sentence();
+        o.policy = policy;
         o.reason = r.positive() ? "accepted" : target.host + " refuses the recipient or the message";
         accepted = accepted || r.positive();
         out.push_back(std::move(o));

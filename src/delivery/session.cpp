@@ -65,6 +65,7 @@ io::Task<Attempt<bool>> Session::open() {
 io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   tls_failed_ = false;
   handshake_ = {};
+  findings_.clear();
   io::Endpoint to;
   to.address = address_;
   to.port = tools_.settings.port;

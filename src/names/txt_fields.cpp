@@ -1,5 +1,7 @@
 #include "names/txt_fields.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pinnace::names {
@@ -16,37 +18,44 @@ std::string_view trimmed(std::string_view s) {
   return s;
 }
 
-bool is_name(std::string_view s) {
-  return !s.empty() && s.size() <= 32 && is_alphanum(s[0]) && std::all_of(s.begin(), s.end(), [](char c) {
-    return is_alphanum(c) || c == '_' || c == '-' || c == '.';
-  });
+// Blanks may stand between the version and its semicolon.
+bool has_version(std::string_view record, std::string_view version) {
+  return record.starts_with(version) && trimmed(record.substr(version.size())).starts_with(';');
 }
 
 }  // namespace
 
-bool has_version(std::string_view record, std::string_view version) {
-  if (!record.starts_with(version)) return false;
-  record.remove_prefix(version.size());
-  return trimmed(record).starts_with(';') && record.find(';') != std::string_view::npos;
+bool is_field_name(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && is_alphanum(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_alphanum(c) || c == '_' || c == '-' || c == '.'; });
 }
 
-std::optional<std::vector<TxtField>> txt_fields(std::string_view record, std::string_view version) {
-  if (!has_version(record, version)) return std::nullopt;
+base::Result<std::vector<TxtField>> txt_fields(std::span<const std::string> records,
+                                               std::string_view version) {
+  const auto ours = [version](const std::string& r) { return has_version(r, version); };
+  const auto count = std::count_if(records.begin(), records.end(), ours);
+  if (count != 1) {
+    return base::fail("names.txt", count == 0 ? fmt::format("no record begins with \"{};\"", version)
+                                              : fmt::format("{} records begin with \"{};\": then none counts",
+                                                            count, version));
+  }
+  std::string_view record = *std::find_if(records.begin(), records.end(), ours);
   std::vector<TxtField> out;
-  record.remove_prefix(record.find(';') + 1);
-  while (true) {
+  bool good = true;
+  for (bool last = false; good && !last;) {
+    record.remove_prefix(record.find(';') + 1);
     const std::size_t end = record.find(';');
+    last = end == std::string_view::npos;
     const std::string_view field = trimmed(record.substr(0, end));
-    const bool last = end == std::string_view::npos;
     if (last && field.empty()) break;  // a delimiter may end the record
     const std::size_t equals = field.find('=');
-    if (equals == std::string_view::npos || !is_name(field.substr(0, equals))) return std::nullopt;
-    out.push_back({std::string(field.substr(0, equals)), std::string(field.substr(equals + 1))});
-    if (last) break;
-    record.remove_prefix(end + 1);
+    good = equals != std::string_view::npos && is_field_name(field.substr(0, equals));
+    if (good) out.push_back({std::string(field.substr(0, equals)), std::string(field.substr(equals + 1))});
   }
-  if (out.empty()) return std::nullopt;
-  return out;
+  if (good && !out.empty()) return out;
+  return base::fail("names.txt",
+                    "name=value pairs with semicolons between them are expected behind the version");
 }
 
 bool is_extension_value(std::string_view value) {

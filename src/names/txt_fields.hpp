@@ -1,10 +1,12 @@
 // The key/value pairs that the TXT records of MTA-STS (RFC 8461 3.1) and TLSRPT (RFC 8460 3) share.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/error.hpp"
 
 namespace pinnace::names {
 
@@ -14,13 +16,15 @@ struct TxtField {
   bool operator==(const TxtField&) const = default;
 };
 
-// Does it begin with `version` ("v=STSv1") and a semicolon, blanks between them or not?
-bool has_version(std::string_view record, std::string_view version);
+// The fields of the one record that begins with `version` ("v=STSv1") and a semicolon, out of all TXT records
+// of a name: none where there is no such record, or several, or it is not name=value pairs with *WSP ";" *WSP
+// between them and perhaps at the end. Values are not looked at, but blanks around them are no part of them.
+// Error "names.txt" says what is wrong.
+base::Result<std::vector<TxtField>> txt_fields(std::span<const std::string> records,
+                                               std::string_view version);
 
-// The fields behind the version: *WSP ";" *WSP between them and perhaps at the end. Nothing where there is
-// none, or one is not name=value with a name of 1 to 32 letters, digits, '_', '-', '.'. Values are
-// not looked at, but blanks around them are no part of them.
-std::optional<std::vector<TxtField>> txt_fields(std::string_view record, std::string_view version);
+// A field's name, in these records and in MTA-STS policies: 1 to 32 letters, digits, '_', '-', '.'.
+bool is_field_name(std::string_view name);
 
 // ABNF of the extensions' values: visible ASCII but "=" and ";".
 bool is_extension_value(std::string_view value);

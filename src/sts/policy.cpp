@@ -13,16 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxPatterns = 1000;
 
-bool is_alphanum(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool is_name(std::string_view s) {
-  return !s.empty() && s.size() <= 32 && is_alphanum(s[0]) && std::all_of(s.begin(), s.end(), [](char c) {
-    return is_alphanum(c) || c == '_' || c == '-' || c == '.';
-  });
-}
-
 // sts-policy-ext-value: UTF-8 without control characters.
 bool is_value(std::string_view s) {
   return !s.empty() && names::is_utf8(s) && std::all_of(s.begin(), s.end(), [](char c) {
@@ -77,7 +67,7 @@ void Reader::line(std::string_view text, std::size_t number) {
   while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
-  if (colon == std::string_view::npos || !is_name(name)) {
+  if (colon == std::string_view::npos || !names::is_field_name(name)) {
     return broken(fmt::format("line {}: \"name: value\" is expected", number));
   }
   std::string_view value = text.substr(colon + 1);

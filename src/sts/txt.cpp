@@ -22,16 +22,9 @@ ParsedTxt parse_txt(std::span<const std::string> records) {
   const auto problem = [&out](std::string what) {
     out.problems.push_back("RFC 8461 3.1: " + std::move(what));
   };
-  const auto ours = [](const std::string& r) { return names::has_version(r, kVersion); };
-  const auto count = std::count_if(records.begin(), records.end(), ours);
-  if (count != 1) {
-    problem(count == 0 ? "no record begins with \"v=STSv1;\""
-                       : fmt::format("{} records begin with \"v=STSv1;\": then none counts", count));
-    return out;
-  }
-  const auto fields = names::txt_fields(*std::find_if(records.begin(), records.end(), ours), kVersion);
+  const auto fields = names::txt_fields(records, kVersion);
   if (!fields) {
-    problem("name=value pairs with semicolons between them are expected behind the version");
+    problem(fields.error().detail);
     return out;
   }
   Txt txt;

@@ -56,16 +56,9 @@ bool add_uris(std::string_view list, Txt& txt, std::vector<std::string>& problem
 ParsedTxt parse_txt(std::span<const std::string> records) {
   ParsedTxt out;
   const auto problem = [&out](std::string what) { out.problems.push_back("RFC 8460 3: " + std::move(what)); };
-  const auto ours = [](const std::string& r) { return names::has_version(r, kVersion); };
-  const auto count = std::count_if(records.begin(), records.end(), ours);
-  if (count != 1) {
-    problem(count == 0 ? "no record begins with \"v=TLSRPTv1;\""
-                       : fmt::format("{} records begin with \"v=TLSRPTv1;\": then none counts", count));
-    return out;
-  }
-  const auto fields = names::txt_fields(*std::find_if(records.begin(), records.end(), ours), kVersion);
+  const auto fields = names::txt_fields(records, kVersion);
   if (!fields) {
-    problem("name=value pairs with semicolons between them are expected behind the version");
+    problem(fields.error().detail);
     return out;
   }
   Txt txt;

@@ -38,6 +38,11 @@ class RequireTls(LabTest):
     def test_a_host_that_nothing_vouches_for_is_refused(self):
         self.assert_bounced(self.hand_in("carol@insecure.test", "REQUIRETLS"), b"5.7.10")
 
+    # RFC 8689 4.2.1 step 2: no more may an unsigned alias, though the host has a certificate of its own name.
+    def test_a_host_that_an_unsigned_alias_names_is_refused(self):
+        self.gate().start()
+        self.assert_bounced(self.hand_in("carol@aliased.insecure.test", "REQUIRETLS"), b"5.7.10")
+
     # RFC 8689 4.2.1 step 5: the gate has a good certificate, and the server behind it no REQUIRETLS.
     def test_a_server_without_requiretls_is_refused(self):
         self.gate().start()
