@@ -13,6 +13,7 @@ WRAPPED = {
     r"boost/asio": {"io"},
     r"boost/json": {"api", "app"},
     r"openssl/": {"tls"},
+    r"curl/": {"http"},
     r"unbound\.h": {"dns"},
     r"rocksdb/": {"store"},
     r"spdlog/": {"base"},
