@@ -57,6 +57,35 @@ TEST(Rdata, HostileNamesAreNothing) {
   EXPECT_EQ(parse_a(std::string("\xc0\0\x02\x01", 4))->str(), "192.0.2.1");
 }
 
+TEST(Rdata, StringsOfTxtAreJoined) {
+  const std::string full(255, 'a');
+  const struct {
+    std::string rdata;
+    std::optional<std::string> joined;
+    const char* why;
+  } cases[] = {
+      {"\x03"
+       "abc",
+       "abc", "one string"},
+      {"\x02"
+       "ab\x01"
+       "c",
+       "abc", "two, without a blank (RFC 8461 3.1)"},
+      {std::string(1, '\0'), "", "an empty string"},
+      {std::string("\0\x01x\0", 4), "x", "empty strings beside another"},
+      {std::string("\x02\0\xff", 3), std::string("\0\xff", 2), "any octet"},
+      {"\xff" + full + "\xff" + full, full + full, "the longest"},
+      {"", std::nullopt, "no string"},
+      {"\x04"
+       "abc",
+       std::nullopt, "beyond the end"},
+      {"\x01"
+       "a\x01",
+       std::nullopt, "the second is cut"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(parse_txt(c.rdata), c.joined) << c.why;
+}
+
 Answer records(std::vector<std::string> rdata) {
   Answer a;
   a.kind = Answer::Kind::records;

@@ -47,4 +47,17 @@ std::optional<io::IpAddress> parse_aaaa(std::string_view rdata) {
   return io::IpAddress::v6(reinterpret_cast<const std::uint8_t*>(rdata.data()));
 }
 
+std::optional<std::string> parse_txt(std::string_view rdata) {
+  if (rdata.empty()) return std::nullopt;
+  std::string out;
+  while (!rdata.empty()) {
+    const auto size = static_cast<unsigned char>(rdata[0]);
+    rdata.remove_prefix(1);
+    if (size > rdata.size()) return std::nullopt;
+    out += rdata.substr(0, size);
+    rdata.remove_prefix(size);
+  }
+  return out;
+}
+
 }  // namespace pinnace::dns

@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kFormatVersion = 1;
 constexpr std::string_view kVersionKey = "version";
-constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies", "pins"};
+constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies", "pins", "sts"};
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 

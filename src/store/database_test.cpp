@@ -98,7 +98,7 @@ TEST(Database, NewerFormatIsRefusedAndNamed) {
     rocksdb::DB* raw = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
-    for (const char* name : {"default", "messages", "bodies", "pins"}) {
+    for (const char* name : {"default", "messages", "bodies", "pins", "sts"}) {
       families.emplace_back(name, rocksdb::ColumnFamilyOptions());
     }
     ASSERT_TRUE(rocksdb::DB::Open({}, folder.path, families, &handles, &raw).ok());
