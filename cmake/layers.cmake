@@ -11,6 +11,7 @@ set(PINNACE_LIBS_dns ${PINNACE_UNBOUND})
 set(PINNACE_LIBS_tls OpenSSL::SSL OpenSSL::Crypto)
 set(PINNACE_LIBS_http CURL::libcurl fmt::fmt)
 set(PINNACE_LIBS_store PkgConfig::RocksDB Threads::Threads)
+set(PINNACE_LIBS_discovery fmt::fmt)
 set(PINNACE_LIBS_api Boost::json)
 set(PINNACE_LIBS_app Boost::json fmt::fmt)
 

@@ -1,14 +1,11 @@
 #include "discovery/routes.hpp"
 
 #include <algorithm>
-#include <unordered_map>
+
+#include "discovery/answer_cache.hpp"
 
 namespace pinnace::discovery {
 namespace {
-
-constexpr std::size_t kMostEntries = 100'000;
-constexpr base::Seconds kLeast{1}, kMost = std::chrono::hours(1);
-constexpr base::Seconds kFailure{5};  // a failure is not asked for again at once
 
 bool failed(const dns::MailHosts& h) { return h.kind == dns::MailHosts::Kind::failure; }
 bool failed(const dns::Addresses& a) { return a.kind == dns::Addresses::Kind::failure; }
@@ -75,50 +72,12 @@ dane::HostTlsa tlsa_from(const dns::Answer& answer, const std::string& base) {
   return out;
 }
 
-template <class T>
-struct Routes::Cache {
-  struct Entry {
-    std::shared_ptr<const T> value;
-    io::Steady::time_point until;
-    bool loading = false;
-  };
-  explicit Cache(io::Loop& loop) : loaded(loop) {}
-
-  std::shared_ptr<const T> fresh(const std::string& key) {
-    const auto entry = entries.find(key);
-    if (entry == entries.end() || entry->second.loading || entry->second.until <= io::Steady::now())
-      return nullptr;
-    return entry->second.value;
-  }
-  bool loading(const std::string& key) const {
-    const auto entry = entries.find(key);
-    return entry != entries.end() && entry->second.loading;
-  }
-  void begin(const std::string& key) {
-    if (entries.size() >= kMostEntries) {
-      std::erase_if(entries, [](const auto& e) { return !e.second.loading; });
-    }
-    entries[key].loading = true;
-  }
-  std::shared_ptr<const T> end(const std::string& key, T value) {
-    Entry& entry = entries[key];
-    entry.loading = false;
-    entry.until = io::Steady::now() + (failed(value) ? kFailure : std::clamp(value.ttl, kLeast, kMost));
-    entry.value = std::make_shared<const T>(std::move(value));
-    loaded.notify_all();
-    return entry.value;
-  }
-
-  std::unordered_map<std::string, Entry> entries;
-  io::Condition loaded;
-};
-
 Routes::Routes(io::Loop& loop, dns::Resolver& resolver)
     : resolver_(resolver),
       random_(std::random_device{}()),
-      hosts_(std::make_unique<Cache<dns::MailHosts>>(loop)),
-      addresses_(std::make_unique<Cache<dns::Addresses>>(loop)),
-      tlsa_(std::make_unique<Cache<FoundTlsa>>(loop)) {}
+      hosts_(new AnswerCache<dns::MailHosts>(loop, failed)),
+      addresses_(new AnswerCache<dns::Addresses>(loop, failed)),
+      tlsa_(new AnswerCache<FoundTlsa>(loop, failed)) {}
 
 Routes::~Routes() = default;
 

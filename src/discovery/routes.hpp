@@ -18,6 +18,9 @@ struct FoundTlsa {
   base::Seconds ttl{};
 };
 
+template <class T>
+class AnswerCache;
+
 class Routes {
  public:
   Routes(io::Loop& loop, dns::Resolver& resolver);
@@ -30,13 +33,11 @@ class Routes {
                                                   std::shared_ptr<const dns::Addresses> addresses);
 
  private:
-  template <class T>
-  struct Cache;
   dns::Resolver& resolver_;
   std::mt19937_64 random_;
-  std::unique_ptr<Cache<dns::MailHosts>> hosts_;
-  std::unique_ptr<Cache<dns::Addresses>> addresses_;
-  std::unique_ptr<Cache<FoundTlsa>> tlsa_;
+  std::unique_ptr<AnswerCache<dns::MailHosts>> hosts_;
+  std::unique_ptr<AnswerCache<dns::Addresses>> addresses_;
+  std::unique_ptr<AnswerCache<FoundTlsa>> tlsa_;
 };
 
 // The pure part: what an answer to a TLSA question means.
