@@ -31,6 +31,26 @@ struct SetPins {
 };
 int pins_set(const Service& service, const SetPins& request);
 
+int sts_list(const Service& service);
+int sts_forget(const Service& service, const std::string& domain);
+
+struct RuleRequest {
+  Service service;
+  std::string config;  // a configuration's rules; empty: the running relay's
+  std::string domain, host;
+};
+int rule_list(const RuleRequest& request);
+int rule_test(const RuleRequest& request);
+int rule_reload(const Service& service);
+
+struct ExplainRequest {
+  Service service;
+  std::string config;  // looks up by itself, with this configuration; empty: asks the running relay
+  std::string recipient;
+  bool requiretls = false, tls_required_no = false;
+};
+int explain(const ExplainRequest& request);
+
 struct AdvertRequest {
   std::string certificate, key, backup_key;
   std::string max_age = "60d", scope = "HOST", mode = "ENFORCE", stsec_max_age = "0", rua;

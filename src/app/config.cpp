@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "app/rules_config.hpp"
 #include "app/toml_section.hpp"
 #include "names/domain.hpp"
 
@@ -22,6 +23,18 @@ std::vector<io::Endpoint> endpoints(TomlSection& s, const std::string& key) {
       out.push_back(*e);
     } else {
       s.problem(key, e.error().detail);
+    }
+  }
+  return out;
+}
+
+std::vector<io::Network> networks(TomlSection& s, const std::string& key, bool required) {
+  std::vector<io::Network> out;
+  for (const std::string& text : s.texts(key, required)) {
+    if (auto network = io::Network::parse(text)) {
+      out.push_back(*network);
+    } else {
+      s.problem(key, network.error().detail);
     }
   }
   return out;
@@ -95,6 +108,13 @@ void read_policy(TomlFile& file, RelayConfig& c) {
   c.delivery.honour_tls_required_no = s.choice("tls_required_no", {"honour", "ignore"}, 0) == 0;
 }
 
+void read_sts(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("sts");
+  c.sts_allowed = networks(s, "allow_addresses", false);
+  c.sts_timeout = s.duration("timeout", std::chrono::minutes(1));
+  if (c.sts_timeout < base::Seconds(1)) s.problem("timeout", "at least 1s is expected");
+}
+
 void read_dns(TomlFile& file, RelayConfig& c) {
   TomlSection s = file.section("dns");
   c.dns.trust_anchor_file = s.text("trust_anchor_file", "");
@@ -107,7 +127,7 @@ void read_dns(TomlFile& file, RelayConfig& c) {
 
 }  // namespace
 
-base::Result<RelayConfig> load_relay_config(const std::string& path) {
+base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time now) {
   auto file = TomlFile::load(path);
   if (!file) return std::unexpected(file.error());
   RelayConfig c;
@@ -115,13 +135,7 @@ base::Result<RelayConfig> load_relay_config(const std::string& path) {
   if (!s.exists()) return base::fail("config.value", path + ": a section [relay] is expected");
   c.relay.hostname = c.delivery.hostname = hostname(s);
   c.relay.listen = endpoints(s, "listen");
-  for (const std::string& text : s.texts("networks", true)) {
-    if (auto network = io::Network::parse(text)) {
-      c.relay.networks.push_back(*network);
-    } else {
-      s.problem("networks", network.error().detail);
-    }
-  }
+  c.relay.networks = networks(s, "networks", true);
   c.data = s.required_text("data");
   c.control = s.text("control", c.data + "/control.sock");
   c.certificate = s.text("certificate", "");
@@ -134,7 +148,9 @@ base::Result<RelayConfig> load_relay_config(const std::string& path) {
   read_queue(*file, c);
   read_pins(*file, c);
   read_policy(*file, c);
+  read_sts(*file, c);
   read_dns(*file, c);
+  c.rules = std::make_shared<const policy::RuleBook>(read_rules(*file, now));
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
 }

@@ -2,6 +2,7 @@
 // Every setting and its default is described in docs/configuration.md.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "delivery/settings.hpp"
 #include "dns/resolver.hpp"
 #include "gate/gate.hpp"
+#include "policy/rule.hpp"
 #include "queue/schedule.hpp"
 #include "relay/relay.hpp"
 #include "store/database.hpp"
@@ -32,6 +34,9 @@ struct RelayConfig {
   std::string certificate;  // empty: no STARTTLS on the listener
   std::string key;
   std::string roots;  // empty: the system's
+  std::shared_ptr<const policy::RuleBook> rules = std::make_shared<const policy::RuleBook>();  // never null
+  base::Milliseconds sts_timeout = std::chrono::minutes(1);  // RFC 8461 3.3: for one policy
+  std::vector<io::Network> sts_allowed;  // addresses that policy hosts may have although not public
 };
 
 struct GateConfig {
@@ -43,7 +48,8 @@ struct GateConfig {
   std::string control;  // empty: none
 };
 
-base::Result<RelayConfig> load_relay_config(const std::string& file);
+// `now`: a rule's waiver that is over by then is an error.
+base::Result<RelayConfig> load_relay_config(const std::string& file, base::Time now);
 base::Result<GateConfig> load_gate_config(const std::string& file);
 
 }  // namespace pinnace::app

@@ -94,6 +94,49 @@ void add_pins_commands(CLI::App& root, app::Service& service, std::string& name,
   print->callback([&] { code = app::pins_advert(advert); });
 }
 
+void add_policy_commands(CLI::App& root, app::RuleRequest& rule, app::ExplainRequest& explain, int& code) {
+  const char* const config =
+      "Ask this relay's configuration instead of the running relay: also one that it has not read yet";
+  auto* rules =
+      root.add_subcommand("rule", "The operator's own rules: [[rule]] in the relay's configuration");
+  rules->require_subcommand(1);
+  auto* list = rules->add_subcommand("list", "Every rule, most specific first");
+  auto* test = rules->add_subcommand("test", "Which rules bind mail for a recipient, and a host");
+  auto* reload = rules->add_subcommand(
+      "reload", "Have the relay read its rules again (as SIGHUP does). A broken file changes nothing");
+  for (auto* command : {list, test, reload}) add_service_options(command, rule.service);
+  for (auto* command : {list, test}) command->add_option("--config", rule.config, config);
+  test->add_option("RECIPIENT", rule.domain, "A mailbox or a domain")->required();
+  test->add_option("HOST", rule.host, "One of its mail hosts");
+  list->callback([&] { code = app::rule_list(rule); });
+  test->callback([&] { code = app::rule_test(rule); });
+  reload->callback([&] { code = app::rule_reload(rule.service); });
+
+  auto* one = root.add_subcommand(
+      "explain", "Look up what mail to a recipient is held to now, and why: every source, every host");
+  one->add_option("RECIPIENT", explain.recipient, "A mailbox or a domain")->required();
+  one->add_option(
+      "--config", explain.config,
+      "Look up without a running relay, with this configuration: nothing is noted of anybody then");
+  one->add_flag("--requiretls", explain.requiretls, "As for a message that came with REQUIRETLS");
+  one->add_flag("--tls-required-no", explain.tls_required_no, "As for a message with TLS-Required: No");
+  add_service_options(one, explain.service);
+  one->callback([&] { code = app::explain(explain); });
+}
+
+void add_sts_commands(CLI::App& root, app::Service& service, std::string& domain, int& code) {
+  auto* sts = root.add_subcommand("sts", "The MTA-STS policies that the relay holds");
+  sts->require_subcommand(1);
+  auto* list = sts->add_subcommand("list", "Every policy: of whom, what it says, until when");
+  auto* forget = sts->add_subcommand(
+      "forget",
+      "Forget a domain's policy; it is fetched anew when mail goes there. The relay logs that you did");
+  for (auto* command : {list, forget}) add_service_options(command, service);
+  forget->add_option("DOMAIN", domain, "The recipient domain")->required();
+  list->callback([&] { code = app::sts_list(service); });
+  forget->callback([&] { code = app::sts_forget(service, domain); });
+}
+
 // What a domain declares by DNS and HTTPS.
 void add_declaration_lints(CLI::App& linting, app::LintRequest& lint, int& code) {
   const struct {
@@ -193,6 +236,8 @@ int main(int argc, char** argv) {
   app::AdvertRequest advert;
   app::LintRequest lint;
   app::VerifyRequest verify;
+  app::RuleRequest rule{service, "", "", ""};
+  app::ExplainRequest explain{.service = service, .config = "", .recipient = ""};
   bool json = false, all = false;
 
   auto* relay =
@@ -216,6 +261,8 @@ int main(int argc, char** argv) {
   check->callback([&] { code = app::check_config(config, json); });
   add_queue_commands(root, service, id, all, code);
   add_pins_commands(root, service, name, set, advert, code);
+  add_sts_commands(root, service, name, code);
+  add_policy_commands(root, rule, explain, code);
   add_offline_commands(root, lint, verify, json, code);
 
   try {

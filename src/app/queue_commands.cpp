@@ -3,40 +3,11 @@
 #include <cstdio>
 
 #include "api/control.hpp"
-#include "app/commands.hpp"
+#include "app/service_answer.hpp"
 
 namespace pinnace::app {
 namespace json = boost::json;
 namespace {
-
-// Asks the service and prints with `show`; 1 where it answers with an error.
-template <class F>
-int ask_and_show(const Service& service, json::object request, F show) {
-  auto answer = api::ask(service.control, request);
-  if (!answer) {
-    std::fprintf(stderr, "pinnace: %s\n", answer.error().detail.c_str());
-    return 1;
-  }
-  if (service.json) {
-    fmt::print("{}\n", json::serialize(*answer));
-  } else {
-    show(*answer);
-  }
-  return 0;
-}
-
-std::string str(const json::value& object, std::string_view key) {
-  const auto* v = object.as_object().if_contains(key);
-  return v && v->is_string() ? std::string(v->as_string()) : v && !v->is_null() ? json::serialize(*v) : "-";
-}
-
-// What a peer said must not steer the terminal.
-std::string tame(std::string s) {
-  for (char& c : s) {
-    if ((c >= 0 && c < ' ') || c == 0x7f) c = '?';
-  }
-  return s;
-}
 
 void show_message(const json::value& m) {
   fmt::print("{}  {}  {} octets  from <{}>  by {}\n", str(m, "id"), str(m, "arrived"), str(m, "size"),

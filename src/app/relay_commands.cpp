@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "app/decision_json.hpp"
+#include "app/explanation.hpp"
+#include "app/rule_report.hpp"
 #include "base/log.hpp"
 #include "names/domain.hpp"
 
@@ -12,6 +15,11 @@ namespace {
 std::string text(const json::object& request, std::string_view key) {
   const auto* value = request.if_contains(key);
   return value && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+bool flag(const json::object& request, std::string_view key) {
+  const auto* value = request.if_contains(key);
+  return value && value->is_bool() && value->as_bool();
 }
 
 std::int64_t number(const json::object& request, std::string_view key, std::int64_t fallback) {
@@ -124,6 +132,14 @@ io::Task<base::Result<json::value>> RelayCommands::run(json::object request) {
   if (command == "pins.show") co_return pins_list(text(request, "name"));
   if (command == "pins.forget") co_return co_await pins_forget(std::move(request));
   if (command == "pins.set") co_return co_await pins_set(std::move(request));
+  if (command == "policy.explain") co_return co_await explain_policy(std::move(request));
+  if (command == "rule.list") co_return json::value(app::to_json(*gatherer_.rules(), clock_.now()));
+  if (command == "rule.test") {
+    co_return test_rules(*gatherer_.rules(), text(request, "domain"), text(request, "host"), clock_.now());
+  }
+  if (command == "rule.reload") co_return reload_rules();
+  if (command == "sts.list") co_return sts_list();
+  if (command == "sts.forget") co_return co_await sts_forget(std::move(request));
   co_return base::fail("api.command", fmt::format("a relay does not know the command '{}'", command));
 }
 
@@ -241,6 +257,49 @@ io::Task<RelayCommands::Answer> RelayCommands::pins_set(json::object request) {
   if (!saved) co_return std::unexpected(saved.error());
   base::log_warning("operator_set_pins", {{"name", set.name}, {"until", base::format_time(set.expires())}});
   co_return json::value(to_json(set, clock_.now()));
+}
+
+io::Task<RelayCommands::Answer> RelayCommands::explain_policy(json::object request) {
+  const auto question = read_question(text(request, "recipient"), flag(request, "requiretls"),
+                                      flag(request, "tls_required_no"));
+  if (!question) co_return std::unexpected(question.error());
+  Question asked = *question;
+  co_return co_await explain(gatherer_, std::move(asked));
+}
+
+RelayCommands::Answer RelayCommands::reload_rules() {
+  const auto count = rules_.reload();
+  if (!count) return std::unexpected(count.error());
+  json::object out;
+  out["rules"] = *count;
+  return json::value(std::move(out));
+}
+
+RelayCommands::Answer RelayCommands::sts_list() const {
+  const auto all = sts_.list();
+  if (!all) return std::unexpected(all.error());
+  json::array out;
+  for (const sts::Cached& cached : *all) {
+    discovery::StsFound found;
+    found.kind = discovery::StsFound::Kind::policy;
+    found.cached = cached;
+    json::object one = app::to_json(found);
+    one["domain"] = cached.domain;
+    one["expired"] = !cached.live(clock_.now());
+    out.push_back(std::move(one));
+  }
+  return json::value(std::move(out));
+}
+
+io::Task<RelayCommands::Answer> RelayCommands::sts_forget(json::object request) {
+  const auto domain = names::Domain::parse(text(request, "domain"));
+  if (!domain) co_return base::fail("api.command", domain.error().detail);
+  const auto done = co_await sts_.forget(domain->str());
+  if (!done) co_return std::unexpected(done.error());
+  base::log_warning("operator_forget_sts", {{"domain", domain->str()}});
+  json::object out;
+  out["forgotten"] = domain->str();
+  co_return json::value(std::move(out));
 }
 
 }  // namespace pinnace::app

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "api/control.hpp"
+#include "app/lookups.hpp"
 #include "app/relay_commands.hpp"
 #include "app/service_loop.hpp"
 #include "app/services.hpp"
@@ -11,11 +13,6 @@
 namespace pinnace::app {
 namespace {
 
-base::Result<tls::TrustStore> load_roots(const std::string& file) {
-  if (file.empty()) return tls::TrustStore::system();
-  return tls::TrustStore::load(file);
-}
-
 base::Result<std::optional<tls::ServerContext>> load_certificate(const RelayConfig& config) {
   if (config.certificate.empty()) return std::optional<tls::ServerContext>();
   auto context = tls::ServerContext::load(config.certificate, config.key);
@@ -23,8 +20,8 @@ base::Result<std::optional<tls::ServerContext>> load_certificate(const RelayConf
   return std::optional<tls::ServerContext>(std::move(*context));
 }
 
-base::Result<> run(const RelayConfig& config) {
-  auto roots = load_roots(config.roots);
+base::Result<> run(const RelayConfig& config, const std::string& config_file) {
+  auto roots = load_roots(config);
   if (!roots) return std::unexpected(roots.error());
   auto certificate = load_certificate(config);
   if (!certificate) return std::unexpected(certificate.error());
@@ -38,15 +35,21 @@ base::Result<> run(const RelayConfig& config) {
   if (!db) return std::unexpected(db.error());
   discovery::Routes routes(loop, **resolver);
   discovery::PinStore pins(**db);
+  http::Fetcher fetcher(loop, *roots, https_settings(config));
+  discovery::StsPolicies sts(loop, **resolver, db->get(), clock, fetcher);
+  if (auto loaded = sts.load(); !loaded) return std::unexpected(loaded.error());
+  discovery::Gatherer gatherer(clock, routes, sts, &pins, config.delivery.port);
+  gatherer.set_rules(config.rules);
+  RulesReload rules(config_file, clock, gatherer);
   std::unique_ptr<delivery::Deliverer> deliverer;
   auto queue = queue::Queue::open(loop, **db, clock, config.queue, [&deliverer](const std::string& domain) {
     if (deliverer) deliverer->wake(domain);
   });
   if (!queue) return std::unexpected(queue.error());
   delivery::Tools tools{loop, clock, config.delivery, tls::ClientContext(), *roots};
-  deliverer = std::make_unique<delivery::Deliverer>(tools, **queue, routes, pins);
+  deliverer = std::make_unique<delivery::Deliverer>(tools, **queue, gatherer, pins);
   relay::Relay relay(loop, clock, **queue, config.relay, *certificate);
-  RelayCommands commands(**queue, pins, clock);
+  RelayCommands commands(**queue, pins, gatherer, sts, rules, clock);
   api::ControlServer control(
       loop, [&commands](boost::json::object request) { return commands.run(std::move(request)); });
 
@@ -56,6 +59,10 @@ base::Result<> run(const RelayConfig& config) {
   };
   if (auto started = control.start(config.control); !started) return finish(started);
   if (auto started = relay.start(); !started) return finish(started);
+  // What is wrong is logged, and nothing changes.
+  loop.on_signal(SIGHUP, [&rules] { (void)rules.reload(); });
+  loop.spawn(watch_waivers(loop, rules));
+  sts.start_refreshing();
   base::log_info("ready", {{"service", "relay"},
                            {"hostname", config.relay.hostname},
                            {"queued", std::to_string((*queue)->stats().messages)}});
@@ -74,12 +81,12 @@ base::Result<> run(const RelayConfig& config) {
 }  // namespace
 
 int run_relay(const std::string& config_file) {
-  auto config = load_relay_config(config_file);
+  auto config = load_relay_config(config_file, base::SystemClock().now());
   if (!config) return refuse_to_start(config.error());
   if (!set_up_log(config->log)) {
     return refuse_to_start({"config.log", fmt::format("cannot write the log file {}", config->log.file)});
   }
-  const auto done = run(*config);
+  const auto done = run(*config, config_file);
   return done ? 0 : refuse_to_start(done.error());
 }
 

@@ -110,14 +110,21 @@ const void* TomlSection::find(const std::string& key) {
 void TomlSection::expected(const std::string& key, const std::string& what) {
   const toml::node* node = node_of(find(key));
   if (node) {
-    file_->impl_->error(node, fmt::format("{}.{} = {}: {} is expected", name_, key, shown(*node), what));
+    file_->impl_->error(node, fmt::format("{} = {}: {} is expected", path(key), shown(*node), what));
   } else {
-    file_->impl_->error(table_of(table_), fmt::format("{}.{} is missing: {} is expected", name_, key, what));
+    file_->impl_->error(table_of(table_), fmt::format("{} is missing: {} is expected", path(key), what));
   }
 }
 
+std::string TomlSection::path(const std::string& key) const {
+  return name_.empty() || key.empty() ? name_ + key : name_ + "." + key;
+}
+
+bool TomlSection::has(const std::string& key) { return find(key) != nullptr; }
+
 void TomlSection::problem(const std::string& key, const std::string& what) {
-  file_->impl_->error(node_of(find(key)), fmt::format("{}.{}: {}", name_, key, what));
+  const toml::node* at = key.empty() ? table_of(table_) : node_of(find(key));
+  file_->impl_->error(at ? at : table_of(table_), fmt::format("{}: {}", path(key), what));
 }
 
 std::string TomlSection::text(const std::string& key, std::string fallback) {
@@ -181,6 +188,32 @@ base::Seconds TomlSection::duration(const std::string& key, base::Seconds fallba
   return fallback;
 }
 
+namespace {
+
+base::Time start_of(const toml::date& d) {
+  return std::chrono::sys_days(std::chrono::year(d.year) / std::chrono::month(d.month) /
+                               std::chrono::day(d.day));
+}
+
+}  // namespace
+
+std::optional<base::Time> TomlSection::time(const std::string& key) {
+  const toml::node* node = node_of(find(key));
+  if (!node) return std::nullopt;
+  if (const auto* date = node->as_date()) return start_of(date->get()) + std::chrono::days(1);
+  if (const auto* both = node->as_date_time(); both && both->get().offset) {
+    const toml::date_time& t = both->get();
+    return start_of(t.date) + std::chrono::hours(t.time.hour) +
+           std::chrono::minutes(t.time.minute - t.offset->minutes) + base::Seconds(t.time.second);
+  }
+  if (const auto* s = node->as_string()) {
+    if (const auto whole = base::parse_time(s->get())) return *whole;
+    if (const auto day = base::parse_time(s->get() + "T00:00:00Z")) return *day + std::chrono::days(1);
+  }
+  expected(key, "a date as 2027-01-31, or a time as 2027-01-31T12:00:00Z,");
+  return std::nullopt;
+}
+
 std::size_t TomlSection::choice(const std::string& key, const std::vector<std::string>& choices,
                                 std::size_t fallback) {
   const toml::node* node = node_of(find(key));
@@ -203,10 +236,9 @@ std::vector<TomlSection> TomlSection::sections(const std::string& key) {
     const toml::table* table = array->get(i)->as_table();
     if (!table) break;
     file_->impl_->asked[table];
-    out.push_back(TomlSection(*file_, table, fmt::format("{}.{}[{}]", name_, key, i)));
+    out.push_back(TomlSection(*file_, table, fmt::format("{}[{}]", path(key), i)));
   }
-  if (!array || out.size() != array->size())
-    expected(key, "a list of tables, as [[" + name_ + "." + key + "]]");
+  if (!array || out.size() != array->size()) expected(key, "a list of tables, as [[" + path(key) + "]]");
   return out;
 }
 

@@ -25,12 +25,15 @@ class TomlSection {
   std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t least, std::int64_t most);
   double number(const std::string& key, double fallback, double least, double most);
   base::Seconds duration(const std::string& key, base::Seconds fallback);
+  // A date (to the end of that day, UTC), or a date and time with its offset; bare or in quotes.
+  std::optional<base::Time> time(const std::string& key);
   // The index of one of `choices`.
   std::size_t choice(const std::string& key, const std::vector<std::string>& choices, std::size_t fallback);
   // An array of tables ([[dns.stub]], or inline).
   std::vector<TomlSection> sections(const std::string& key);
 
-  // Reports a value that was read well but means nothing.
+  bool has(const std::string& key);
+  // Reports a value that was read well but means nothing; of the section itself where `key` is empty.
   void problem(const std::string& key, const std::string& what);
 
  private:
@@ -38,6 +41,7 @@ class TomlSection {
   TomlSection(TomlFile& file, const void* table, std::string name);
   const void* find(const std::string& key);  // the node, noted as asked for
   void expected(const std::string& key, const std::string& what);
+  std::string path(const std::string& key) const;  // "gate.advert.rua"
 
   TomlFile* file_;
   const void* table_;  // toml::table; the header stays free of toml++
@@ -51,7 +55,7 @@ class TomlFile {
   TomlFile(TomlFile&&) noexcept;
   ~TomlFile();
 
-  TomlSection section(const std::string& name);  // "gate.advert"
+  TomlSection section(const std::string& name);  // "gate.advert"; "": the whole file
   bool has(const std::string& name) const;
   // All that was wrong, one a line: also sections and keys that nobody asked for.
   base::Result<> finish();

@@ -11,27 +11,13 @@ namespace pinnace::delivery {
 
 using queue::Outcome;
 
-namespace {
-
-Problem permanent(std::string status, std::string reason) {
-  Problem p;
-  p.status = std::move(status);
-  p.reason = std::move(reason);
-  p.permanent = true;
-  return p;
-}
-
-Problem temporary(std::string status, std::string reason) {
-  Problem p;
-  p.status = std::move(status);
-  p.reason = std::move(reason);
-  return p;
-}
-
-}  // namespace
-
-Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Routes& routes, discovery::PinStore& pins)
-    : tools_(std::move(tools)), queue_(queue), routes_(routes), pins_(pins) {}
+Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Gatherer& gatherer,
+                     discovery::PinStore& pins)
+    : tools_(std::move(tools)),
+      queue_(queue),
+      gatherer_(gatherer),
+      pins_(pins),
+      targets_(tools_.clock, tools_.settings, gatherer) {}
 
 void Deliverer::wake(const std::string& domain) {
   if (stopping_) return;
@@ -85,10 +71,6 @@ io::Task<void> Deliverer::work(std::string domain) {
   if (session) co_await session->quit();
 }
 
-std::string Deliverer::binding_name(const std::string& host) const {
-  return tools_.settings.port == 25 ? host : fmt::format("{}:{}", host, tools_.settings.port);
-}
-
 std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& problem,
                                     const std::string& host) const {
   std::vector<Outcome> out;
@@ -130,163 +112,102 @@ io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& se
   if (!recorded) base::log_error("outcome_not_recorded", {{"id", id}, {"detail", recorded.error().detail}});
 }
 
-namespace {
-
-// The problem that says most of why no host would do: a policy's refusal above all, and
-// never a permanent one while another host may still take the message.
-void keep_worse(std::optional<Problem>& kept, Problem next) {
-  if (!kept) {
-    kept = std::move(next);
-    return;
-  }
-  const bool permanent = kept->permanent && next.permanent;
-  const bool take_next = !kept->policy && next.policy;
-  Problem& main = take_next ? next : *kept;
-  const Problem& other = take_next ? *kept : next;
-  if (main.permanent && !permanent) {
-    main.permanent = false;
-    // What one host refused for good, another only put off.
-    main.status = main.policy ? "4" + main.status.substr(1) : other.status;
-  }
-  main.reason += (take_next ? "; before it: " : "; then: ") + other.reason;
-  if (take_next) kept = std::move(next);
-}
-
-std::optional<io::IpAddress> literal(const std::string& domain) {
-  if (!domain.starts_with('[') || !domain.ends_with(']')) return std::nullopt;
-  std::string inside = domain.substr(1, domain.size() - 2);
-  if (inside.size() > 5 && (inside.starts_with("IPv6:") || inside.starts_with("ipv6:")))
-    inside = inside.substr(5);
-  const auto address = io::IpAddress::parse(inside);
-  return address ? std::optional(*address) : std::nullopt;
-}
-
-}  // namespace
-
 // What the DNS says for good is final only if DNSSEC vouches for it, or nothing binds the domain: a
-// forged answer may hold the mail of a pinned domain up, never bounce it (pinning-protocol 5).
-Problem Deliverer::believed(const std::string& domain, const dns::MailHosts& hosts, Problem final_one) const {
-  if (hosts.security == dns::Security::secure) return final_one;
-  const auto bound = pins_.find(pins::Scope::domain, domain);
-  if (bound && !(*bound && (*bound)->enforced(tools_.clock.now()))) return final_one;
+// forged answer may hold the mail of such a domain up, never bounce it (pinning-protocol 5).
+Problem Deliverer::believed(const discovery::DomainFacts& domain, Problem final_one) const {
+  if (domain.hosts->security == dns::Security::secure) return final_one;
+  const auto pinned = pins_.find(pins::Scope::domain, domain.domain);
+  const auto rule = gatherer_.rules()->for_domain(domain.domain);
+  std::string bound;
+  if (!pinned || (*pinned && (*pinned)->enforced(tools_.clock.now()))) {
+    bound = "pins are noted of this domain";
+  } else if (domain.sts->kind == discovery::StsFound::Kind::failure ||
+             (domain.sts->cached && domain.sts->cached->policy.mode == sts::Mode::enforce)) {
+    bound = "this domain has an MTA-STS policy";
+  } else if (rule && rule->binds()) {
+    bound = "there is " + rule->str();
+  }
+  if (bound.empty()) return final_one;
   final_one.permanent = false;
   final_one.policy = true;
   final_one.status = "4.7.5";
   final_one.reason +=
-      "; but pins are noted of this domain, and no DNSSEC vouches for that answer: somebody may have "
-      "forged it";
+      "; but " + bound + ", and no DNSSEC vouches for that answer: somebody may have forged it";
   return final_one;
+}
+
+// What to do where the DNS names no host to try; nothing where it names some.
+std::optional<Problem> Deliverer::without_hosts(const discovery::DomainFacts& domain) const {
+  const dns::MailHosts& hosts = *domain.hosts;
+  switch (hosts.kind) {
+    case dns::MailHosts::Kind::failure:
+      return temporary("4.4.3", hosts.detail);
+    case dns::MailHosts::Kind::no_domain:
+      return believed(domain, permanent("5.1.2", hosts.detail));
+    // RFC 7505 4.1
+    case dns::MailHosts::Kind::null_mx:
+      return believed(domain, permanent("5.1.10", hosts.detail));
+    case dns::MailHosts::Kind::hosts:
+      break;
+  }
+  if (hosts.hosts.front() != tools_.settings.hostname) return std::nullopt;
+  return believed(domain, permanent("5.4.6", "the MX of " + domain.domain + " is this relay itself"));
 }
 
 io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
                                                   std::unique_ptr<Session>& session) {
-  dns::MailHosts hosts;
-  if (literal(work.domain)) {
-    hosts.kind = dns::MailHosts::Kind::hosts;
-    hosts.hosts = {work.domain};
-  } else {
-    const auto domain = names::Domain::parse(work.domain);
-    if (!domain) co_return all(work, permanent("5.1.2", domain.error().detail), "");
-    const auto found = co_await routes_.hosts(*domain);
-    hosts = *found;
+  const auto domain = co_await gatherer_.domain(work.domain);
+  if (!domain) co_return all(work, permanent("5.1.2", domain.error().detail), "");
+  discovery::DomainFacts facts = *domain;
+  Tried tried = co_await try_hosts(work, facts, session);
+  const auto& failed = tried.problem.failed;
+  const bool by_sts = std::any_of(failed.begin(), failed.end(), [](policy::Source s) {
+    return s == policy::Source::sts || s == policy::Source::sts_pins;
+  });
+  if (tried.outcomes.empty() && by_sts && !tried.problem.unanswered) {
+    // RFC 8461 5: before the message waits, and so before it is ever given up.
+    const auto before = facts.sts->cached ? facts.sts->cached->fetched : base::Time{};
+    co_await gatherer_.check_sts_again(work.domain);
+    const auto again = co_await gatherer_.domain(work.domain);
+    const auto after = again && again->sts->cached ? again->sts->cached->fetched : base::Time{};
+    if (again && after != before) {
+      facts = *again;
+      tried = co_await try_hosts(work, facts, session);
+    }
   }
-  switch (hosts.kind) {
-    case dns::MailHosts::Kind::failure:
-      co_return all(work, temporary("4.4.3", hosts.detail), "");
-    case dns::MailHosts::Kind::no_domain:
-      co_return all(work, believed(work.domain, hosts, permanent("5.1.2", hosts.detail)), "");
-    // RFC 7505 4.1
-    case dns::MailHosts::Kind::null_mx:
-      co_return all(work, believed(work.domain, hosts, permanent("5.1.10", hosts.detail)), "");
-    case dns::MailHosts::Kind::hosts:
-      break;
-  }
-  // RFC 5321 5.1: a host of the list that is ourselves, and all behind it, would be a loop.
-  const auto self = std::find(hosts.hosts.begin(), hosts.hosts.end(), tools_.settings.hostname);
-  hosts.hosts.erase(self, hosts.hosts.end());
-  if (hosts.hosts.empty()) {
-    const Problem loop = permanent("5.4.6", "the MX of " + work.domain + " is this relay itself");
-    co_return all(work, believed(work.domain, hosts, loop), "");
+  if (!tried.outcomes.empty()) co_return tried.outcomes;
+  co_return all(work, tried.problem, tried.host);
+}
+
+// Each host in order, until one takes the message or may have taken it.
+io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discovery::DomainFacts domain,
+                                                std::unique_ptr<Session>& session) {
+  Tried out;
+  if (auto none = without_hosts(domain)) {
+    out.problem = std::move(*none);
+    co_return out;
   }
   std::optional<Problem> problem;
-  std::string last_host;
-  for (const std::string& host : hosts.hosts) {
-    last_host = host;
-    auto at = co_await target(work, hosts, host);
+  for (const std::string& host : domain.hosts->hosts) {
+    // RFC 5321 5.1: a host of the list that is ourselves, and all behind it, would be a loop.
+    if (host == tools_.settings.hostname) break;
+    out.host = host;
+    auto at = co_await targets_.find(domain, host, work.message);
     if (!at) {
-      keep_worse(problem, at.error());
+      Problem p = at.error();
+      if (p.permanent && !p.policy) p = believed(domain, std::move(p));
+      keep_worse(problem, std::move(p));
       continue;
     }
     Problem session_problem;
-    auto outcomes = co_await over_session(work, session, *at, session_problem);
-    if (!outcomes.empty()) co_return outcomes;
+    out.outcomes = co_await over_session(work, session, **at, session_problem);
+    if (!out.outcomes.empty()) co_return out;
     const bool unanswered = session_problem.unanswered;
-    session_problem.decision = at->decision.sentence();
+    session_problem.decision = (*at)->decision->sentence();
     keep_worse(problem, std::move(session_problem));
     if (unanswered) break;  // that server may have it: another one now could make two of it
   }
-  co_return all(work, *problem, last_host);
-}
-
-// RFC 8689: what the sender demands always counts; what it waives, only where the operator lets it.
-policy::Wish Deliverer::wish_of(const queue::Message& message) const {
-  if (message.tls_wish == queue::TlsWish::require) return policy::Wish::require;
-  const bool waives = message.tls_wish == queue::TlsWish::waive && tools_.settings.honour_tls_required_no;
-  return waives ? policy::Wish::waive : policy::Wish::none;
-}
-
-// A host's addresses and the decision about it.
-io::Task<Attempt<Deliverer::Target>> Deliverer::target(const queue::Work& work, const dns::MailHosts& hosts,
-                                                       std::string host) {
-  Target out;
-  policy::Facts facts;
-  out.host = host;
-  if (const auto address = literal(host)) {
-    out.addresses = {*address};
-  } else {
-    const auto found = co_await routes_.addresses(host);
-    if (found->kind != dns::Addresses::Kind::found) {
-      // RFC 5321 5.1: a host without address is passed over; only if the domain itself has none is it final.
-      Problem p = found->kind == dns::Addresses::Kind::none && hosts.implicit
-                      ? believed(work.domain, hosts, permanent("5.1.2", found->detail))
-                      : temporary("4.4.3", found->detail);
-      co_return std::unexpected(p);
-    }
-    out.addresses = found->addresses;
-    const auto tlsa = co_await routes_.tlsa(host, tools_.settings.port, found);
-    facts.tlsa = tlsa->tlsa;
-    for (dane::Tlsa& record : facts.tlsa.records) record.well_formed = tls::well_formed(record);
-  }
-  out.mx_secure = hosts.security == dns::Security::secure;
-  facts.domain = work.domain;
-  // An alias of the domain was named by the DNS as any MX host is.
-  facts.no_mx = hosts.implicit && host == work.domain;
-  facts.bounce = work.message->reverse_path.empty();
-  facts.wish = wish_of(*work.message);
-  facts.host = binding_name(host);
-  facts.host_name = host;
-  facts.mx_secure = out.mx_secure;
-  facts.now = tools_.clock.now();
-  auto host_pins = pins_.find(pins::Scope::host, facts.host);
-  auto domain_pins = pins_.find(pins::Scope::domain, work.domain);
-  auto stsec = pins_.find_stsec(facts.host);
-  for (const auto* error : {host_pins ? nullptr : &host_pins.error(),
-                            domain_pins ? nullptr : &domain_pins.error(), stsec ? nullptr : &stsec.error()}) {
-    // What cannot be read may forbid this host: never taken for "nothing noted".
-    if (error) co_return std::unexpected(temporary("4.3.0", error->detail));
-  }
-  facts.host_pins = std::move(*host_pins);
-  facts.domain_pins = std::move(*domain_pins);
-  facts.stsec = std::move(*stsec);
-  out.decision = policy::decide(facts);
-  if (const policy::Verdict verdict = policy::judge_forbidden(out.decision); !verdict.usable) {
-    Problem p = verdict.permanent ? permanent(verdict.status, verdict.sentence)
-                                  : temporary(verdict.status, verdict.sentence);
-    p.policy = true;
-    p.failure = verdict.failure;
-    p.decision = out.decision.sentence();
-    co_return std::unexpected(p);
-  }
+  out.problem = std::move(*problem);
   co_return out;
 }
 
@@ -298,7 +219,7 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
     auto opened = co_await fresh->open();
     if (opened) {
       session = std::move(fresh);
-      co_await learn_host(tools_, pins_, *session, binding_name(target.host));
+      co_await learn_host(tools_, pins_, *session, gatherer_.binding_name(target.host));
       co_return true;
     }
     log_refused(work, *fresh, opened.error());
@@ -314,7 +235,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
   for (int round = 0; round < 2; ++round) {
     // Reuse under the same host and the same decision only.
     const bool reused = session && session->reusable() && session->host_name() == target.host &&
-                        session->decision().key() == target.decision.key();
+                        session->decision().key == target.decision->key;
     if (!reused) {
       if (session) {
         std::unique_ptr<Session> old = std::move(session);
@@ -332,7 +253,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
       bool accepted = false;
       // A message to one recipient is gone once it is delivered, and what was demanded with it.
       const bool kept = work.message->recipients.size() > 1 || !replies->front().positive();
-      const std::string policy = kept ? target.decision.sentence() : std::string();
+      const std::string policy = kept ? target.decision->sentence() : std::string();
       for (std::size_t i = 0; i < replies->size(); ++i) {
         const smtp::Reply& r = (*replies)[i];
         Outcome o;
@@ -349,7 +270,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         accepted = accepted || r.positive();
         out.push_back(std::move(o));
       }
-      if (accepted) co_await learn_domain(tools_, pins_, *session, work.domain, target.mx_secure);
+      if (accepted) co_await learn_domain(tools_, pins_, *session, work.domain);
       co_return out;
     }
     problem = replies.error();
@@ -373,7 +294,7 @@ void add_connection(Fields& fields, const std::string& host, const Session* sess
   fields.push_back({"verified_by", session ? session->verified_by() : "-"});
   fields.push_back({"policy", session ? session->decision().summary() : "-"});
   // RFC 7672 2.2.1: what authenticates a host that unsigned DNS named is not called more than that.
-  fields.push_back({"mx", session && session->decision().mx_secure ? "secure" : "insecure"});
+  fields.push_back({"mx", std::string(to_string(session ? session->decision().mx : policy::MxVouched::no))});
 }
 
 }  // namespace

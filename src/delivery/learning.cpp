@@ -135,8 +135,7 @@ io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& ses
   co_await learn_stsec(tools, store, session, host_key);
 }
 
-io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& session, std::string domain,
-                            bool mx_secure) {
+io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& session, std::string domain) {
   if (!session.in_tls() || !session.domains_learned().insert(domain).second) co_return;
   Heard heard = hear(session);
   // Only SCOPE=DOMAIN says anything of the domain.
@@ -147,12 +146,15 @@ io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& s
   pins::Session s = facts(tools, session, heard, names);
   std::vector<std::string> right_names = {domain};
   if (*existing) right_names.insert(right_names.end(), (*existing)->hosts.begin(), (*existing)->hosts.end());
-  if (mx_secure) right_names.push_back(session.host_name());
+  // pinning-protocol 3: a host that DNSSEC or an enforced MTA-STS policy vouches for.
+  const policy::MxVouched by = session.decision().mx;
+  const bool mx_vouched = by != policy::MxVouched::no && by != policy::MxVouched::rule;
+  if (mx_vouched) right_names.push_back(session.host_name());
   s.existing_matches = matches(tools, session, *existing, right_names);
   const bool names_domain =
       tls::webpki_problem(session.handshake().chain, domain, tools.roots, tools.clock.now()).empty();
   const bool host_valid = session.webpki_valid() || session.dane_valid();
-  s.authenticated = names_domain || (host_valid && mx_secure);
+  s.authenticated = names_domain || (host_valid && mx_vouched);
   const pins::Binding binding{pins::Scope::domain, domain};
   pins::Noted noted =
       pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());

@@ -13,7 +13,6 @@ namespace pinnace::delivery {
 io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& session, std::string host_key);
 
 // After a message for `domain` was accepted: what binds the domain. Once for a session and domain.
-io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& session, std::string domain,
-                            bool mx_secure);
+io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& session, std::string domain);
 
 }  // namespace pinnace::delivery

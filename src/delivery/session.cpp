@@ -9,7 +9,8 @@ namespace pinnace::delivery {
 
 using Kind = smtp::Client::Kind;
 
-Session::Session(Tools& tools, policy::Decision decision, std::string host_name, io::IpAddress address)
+Session::Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, std::string host_name,
+                 io::IpAddress address)
     : tools_(tools), decision_(std::move(decision)), host_name_(std::move(host_name)), address_(address) {}
 
 Problem Session::lost(const base::Error& error) const {
@@ -30,20 +31,21 @@ Problem Session::failed() const {
   if (f.reply) {
     p.reply = f.reply->text();
     // Before the TLS that is a must anybody may have said it: it may hold the mail up, never bounce it.
-    p.permanent = f.reply->permanent() && (client_->in_tls() || !decision_.tls_required);
+    p.permanent = f.reply->permanent() && (client_->in_tls() || !decision_->tls_required);
     const std::string code = f.reply->enhanced();
     const bool fits = !code.empty() && p.permanent == f.reply->permanent();
     p.status = fits ? code : p.permanent ? "5.3.0" : "4.3.0";
   }
   const bool no_tls = f.why == Why::no_starttls || f.why == Why::starttls_refused || f.why == Why::injected;
-  const bool no_ehlo = f.why == Why::refused && decision_.tls_required && !client_->in_tls() && f.reply &&
+  const bool no_ehlo = f.why == Why::refused && decision_->tls_required && !client_->in_tls() && f.reply &&
                        f.detail.find("EHLO") != std::string::npos;
   if (no_tls || no_ehlo) {
-    const policy::Verdict v = policy::judge_without_tls(decision_, f.detail, address_.str());
+    const policy::Verdict v = policy::judge_without_tls(*decision_, f.detail, address_.str());
     p.policy = true;
     p.permanent = v.permanent;
     p.status = v.usable ? "4.7.5" : v.status;
     p.failure = "starttls-not-supported";
+    p.failed = v.failed;
     if (!v.usable) p.reason = v.sentence;
   }
   return p;
@@ -51,10 +53,12 @@ Problem Session::failed() const {
 
 io::Task<Attempt<bool>> Session::open() {
   using Tls = smtp::Client::Tls;
-  const Tls first = decision_.tls_required ? Tls::required : Tls::opportunistic;
+  const Tls first = decision_->tls_required ? Tls::required
+                    : decision_->tls_never  ? Tls::none
+                                            : Tls::opportunistic;
   auto opened = co_await try_open(first);
   // Opportunistic TLS (RFC 7435): where nothing demands it, TLS that fails is no worse than none.
-  if (!opened && tls_failed_ && !decision_.tls_required) {
+  if (!opened && tls_failed_ && !decision_->tls_required) {
     base::log_warning("tls_failed_sending_without",
                       {{"host", host_name_}, {"address", address_.str()}, {"reason", opened.error().reason}});
     opened = co_await try_open(Tls::none);
@@ -88,7 +92,7 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
 Attempt<bool> Session::check_offers() {
   bool missing = false;
   for (std::size_t i = 0; i < findings_.size(); ++i) {
-    const bool wanted = decision_.requirements[i].demand == policy::Demand::offers_requiretls;
+    const bool wanted = decision_->requirements[i].demand == policy::Demand::offers_requiretls;
     if (!wanted || client_->capabilities().has("REQUIRETLS")) continue;
     findings_[i] = {false, "its EHLO reply inside TLS does not have it"};
     missing = true;
@@ -135,18 +139,19 @@ io::Task<Attempt<Kind>> Session::run() {
 }
 
 io::Task<Attempt<bool>> Session::take_tls() {
-  std::string sni = host_name_.starts_with('[') ? std::string() : decision_.server_name;
+  std::string sni = host_name_.starts_with('[') ? std::string() : decision_->server_name;
   auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(sni));
   if (!shaken) {
     tls_failed_ = true;
     Problem p = lost(shaken.error());
-    const policy::Verdict v = policy::judge_without_tls(decision_, shaken.error().detail, address_.str());
+    const policy::Verdict v = policy::judge_without_tls(*decision_, shaken.error().detail, address_.str());
     if (!v.usable) {
       p.policy = true;
       // A handshake that the network broke off proves nothing for good.
       p.permanent = v.permanent && shaken.error().code == "tls.handshake";
       p.status = v.permanent && !p.permanent ? "4.7.10" : v.status;
       p.failure = "validation-failure";
+      p.failed = v.failed;
       p.reason = v.sentence;
     }
     co_return std::unexpected(p);
@@ -165,7 +170,7 @@ Attempt<bool> Session::verify() {
   verified_by_ = webpki_valid_ ? "webpki" : "nothing";
   findings_.clear();
   std::string authenticated;
-  for (const policy::Requirement& r : decision_.requirements) {
+  for (const policy::Requirement& r : decision_->requirements) {
     std::string by;
     findings_.push_back(find(r, now, by));
     if (findings_.back().met && !by.empty()) authenticated += (authenticated.empty() ? "" : ", ") + by;
@@ -197,6 +202,8 @@ policy::Finding Session::find(const policy::Requirement& r, base::Time now, std:
       if (why.empty()) by = "webpki";
       return {why.empty(), why};
     }
+    case policy::Demand::protocol:
+      return {policy::reaches(handshake_.version, r.protocol), handshake_.version + " was negotiated"};
     case policy::Demand::unmet:
       return {false, "nothing can meet it"};
     case policy::Demand::tls:
@@ -212,7 +219,7 @@ std::string Session::tls_text() const {
 
 bool Session::dane_valid() const {
   for (std::size_t i = 0; i < findings_.size(); ++i) {
-    if (decision_.requirements[i].demand == policy::Demand::dane && findings_[i].met) return true;
+    if (decision_->requirements[i].demand == policy::Demand::dane && findings_[i].met) return true;
   }
   return false;
 }
@@ -223,18 +230,12 @@ Attempt<bool> Session::judged() const {
   const policy::Presented presented{handshake_.chain.subject(), handshake_.chain.issuer(),
                                     keys.empty() ? "none" : keys.front().str(), webpki_valid_,
                                     address_.str()};
-  const policy::Verdict verdict = policy::judge(decision_, findings_, presented);
+  const policy::Verdict verdict = policy::judge(*decision_, findings_, presented);
   for (const std::string& report : verdict.reports) {
     base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", report}});
   }
   if (verdict.usable) return true;
-  Problem p;
-  p.status = verdict.status;
-  p.reason = verdict.sentence;
-  p.failure = verdict.failure;
-  p.policy = true;
-  p.permanent = verdict.permanent;
-  return std::unexpected(p);
+  return std::unexpected(refused(verdict));
 }
 
 io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& queue,

@@ -6,30 +6,15 @@
 #include <set>
 #include <string>
 
+#include "delivery/problem.hpp"
 #include "delivery/settings.hpp"
 #include "io/stream.hpp"
-#include "policy/decide.hpp"
 #include "queue/queue.hpp"
 #include "smtp/client.hpp"
 #include "tls/session.hpp"
 #include "tls/verify.hpp"
 
 namespace pinnace::delivery {
-
-// Why a host could not be used now.
-struct Problem {
-  std::string status = "4.4.1";  // enhanced code
-  std::string reason;            // for people
-  std::string failure;           // RFC 8460 result type, where it is one
-  std::string reply;             // the server's own words
-  std::string decision;          // what was demanded of the host, for people
-  bool policy = false;           // a policy forbade it
-  bool permanent = false;        // the server refused for good
-  bool unanswered = false;       // the whole message was sent, and the server may have it
-};
-
-template <class T>
-using Attempt = std::expected<T, Problem>;
 
 // What sessions need that outlives them.
 struct Tools {
@@ -42,7 +27,8 @@ struct Tools {
 
 class Session {
  public:
-  Session(Tools& tools, policy::Decision decision, std::string host_name, io::IpAddress address);
+  Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, std::string host_name,
+          io::IpAddress address);
 
   // Connects, says EHLO, takes TLS and verifies what the decision requires. Where TLS is not required
   // and fails, tries once more without.
@@ -55,7 +41,7 @@ class Session {
   bool reusable() const {
     return client_ && client_->reusable() && messages_ < tools_.settings.messages_per_connection;
   }
-  const policy::Decision& decision() const { return decision_; }
+  const policy::Decision& decision() const { return *decision_; }
   const smtp::Capabilities& capabilities() const { return client_->capabilities(); }
   const smtp::Capabilities& plain_capabilities() const { return client_->plain_capabilities(); }
   const tls::Handshake& handshake() const { return handshake_; }
@@ -83,7 +69,7 @@ class Session {
   io::Task<Attempt<bool>> send_body(const queue::Queue& queue, const queue::Message& message);
 
   Tools& tools_;
-  policy::Decision decision_;
+  std::shared_ptr<const policy::Decision> decision_;
   std::string host_name_;
   io::IpAddress address_;
   std::unique_ptr<io::Stream> stream_;

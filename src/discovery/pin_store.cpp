@@ -76,6 +76,7 @@ io::Task<base::Result<>> PinStore::write(std::string key, std::optional<std::str
   Change& change = changes_[key];
   change.record = std::move(record);
   ++change.writes;
+  ++count_;
   auto done = co_await db_.commit(std::move(batch), store::Durability::synced, purpose);
   // What could not be written stays known to this process.
   if (done && --changes_[key].writes == 0) changes_.erase(key);

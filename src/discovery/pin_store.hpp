@@ -26,6 +26,8 @@ class PinStore {
   io::Task<base::Result<>> save(pins::StsecRecord record);
   // `key` as PinSet::key() or StsecRecord::key().
   io::Task<base::Result<>> erase(std::string key);
+  // Another number after each save and erase.
+  std::uint64_t changes() const { return count_; }
 
  private:
   struct Change {
@@ -38,6 +40,7 @@ class PinStore {
 
   store::Database& db_;
   std::unordered_map<std::string, Change> changes_;
+  std::uint64_t count_ = 0;
 };
 
 }  // namespace pinnace::discovery

@@ -14,87 +14,378 @@ std::string describe(const pins::PinSet& set, base::Time now) {
                      set.mode == pins::Mode::report ? ", MODE=REPORT" : "", base::format_time(set.expires()));
 }
 
-Requirement pin_requirement(Source source, const pins::PinSet& set, std::vector<std::string> names,
-                            base::Time now) {
-  Requirement out;
-  out.source = source;
-  out.demand = Demand::pins;
-  out.enforced = set.enforced(now);
-  out.pins = set.live_pins(now);
-  out.names = std::move(names);
-  out.sentence = describe(set, now) + (out.enforced ? "" : ": tested, not enforced");
-  return out;
+// Gathers one decision, a source after the other.
+class Decider {
+ public:
+  explicit Decider(const Facts& facts) : facts_(facts) {
+    out_.host = facts.host;
+    out_.server_name = facts.host_name;
+    out_.sts_failed = facts.sts_failed;
+  }
+
+  Decision decide() {
+    add_dane();
+    add_pins();
+    add_sts();
+    add_stsec();
+    waive_by_rule(facts_.domain_rule.get());
+    waive_by_rule(facts_.host_rule.get());
+    waive_by_sender();
+    settle_dane_and_sts();
+    find_voucher();
+    add_rule(facts_.domain_rule.get());
+    add_rule(facts_.host_rule.get());
+    add_requiretls();
+    finish();
+    return std::move(out_);
+  }
+
+ private:
+  Requirement& add(Source source, Demand demand, std::string sentence) {
+    Requirement r;
+    r.source = source;
+    r.demand = demand;
+    r.sentence = std::move(sentence);
+    out_.requirements.push_back(std::move(r));
+    return out_.requirements.back();
+  }
+  void note(std::string what) { out_.notes.push_back(std::move(what)); }
+
+  void add_dane();
+  void add_pins();
+  void add_pin_set(Source source, const std::optional<pins::PinSet>& set, std::vector<std::string> names);
+  std::vector<std::string> domain_names() const;
+  void add_sts();
+  void add_stsec();
+  void waive_by_rule(const Rule* rule);
+  void waive_by_sender();
+  void settle_dane_and_sts();
+  void find_voucher();
+  void add_rule(const Rule* rule);
+  void add_level(const Rule& rule);
+  void add_rule_pins(const Rule& rule);
+  void add_requiretls();
+  void finish();
+
+  bool named() const { return facts_.mx_secure || facts_.no_mx; }
+  bool sts_lists() const { return facts_.sts && facts_.sts->policy.lists(facts_.host_name); }
+  bool enforced(Source source, Demand demand) const {
+    return std::any_of(out_.requirements.begin(), out_.requirements.end(), [&](const Requirement& r) {
+      return r.source == source && r.demand == demand && r.enforced;
+    });
+  }
+  bool dane_authenticates() const { return enforced(Source::dane, Demand::dane); }
+
+  const Facts& facts_;
+  Decision out_;
+};
+
+// RFC 7672 2.2: what the TLSA lookup's end means for a connection.
+void Decider::add_dane() {
+  const dane::HostTlsa& found = facts_.tlsa;
+  switch (found.kind) {
+    case dane::HostTlsa::Kind::not_applicable:
+    case dane::HostTlsa::Kind::none:
+      note("dane: " + (found.detail.empty() ? "does not apply" : found.detail));
+      return;
+    case dane::HostTlsa::Kind::failure:
+      // RFC 7672 2.1.2: never taken for "no records".
+      add(Source::dane, Demand::unmet,
+          fmt::format("the TLSA records of {} cannot be had ({})", facts_.host, found.detail));
+      return;
+    case dane::HostTlsa::Kind::records:
+      break;
+  }
+  out_.server_name = found.base;
+  std::vector<dane::Tlsa> usable = dane::usable(found.records);
+  if (usable.empty()) {
+    add(Source::dane, Demand::tls,
+        fmt::format("{} has {} TLSA records, none of them usable ({}): TLS, unauthenticated", found.base,
+                    found.records.size(), dane::why_unusable(found.records.front())));
+    return;
+  }
+  Requirement& r = add(Source::dane, Demand::dane,
+                       fmt::format("{} usable TLSA records of {} in DNSSEC", usable.size(), found.base));
+  r.tlsa = std::move(usable);
+  // RFC 7672 3.2.2: the TLSA base domain, and the next-hop domain.
+  r.names = {found.base};
+  if (facts_.domain != found.base) r.names.push_back(facts_.domain);
 }
 
-// pinning-protocol, "The right name": for a domain's set never merely whatever host unsigned DNS named.
-std::vector<std::string> domain_names(const Facts& facts) {
-  std::vector<std::string> names = {facts.domain};
-  const auto& recorded = facts.domain_pins->hosts;
-  names.insert(names.end(), recorded.begin(), recorded.end());
-  if (facts.mx_secure) names.push_back(facts.host_name);
+void Decider::add_pin_set(Source source, const std::optional<pins::PinSet>& set,
+                          std::vector<std::string> names) {
+  if (!set || set->expired(facts_.now)) {
+    note(fmt::format("{}: {}", to_string(source), set ? "what was noted has expired" : "nothing is noted"));
+    return;
+  }
+  Requirement& r = add(source, Demand::pins, describe(*set, facts_.now));
+  r.enforced = set->enforced(facts_.now);
+  if (!r.enforced) r.sentence += ": tested, not enforced";
+  r.pins = set->live_pins(facts_.now);
+  r.names = std::move(names);
+}
+
+void Decider::add_pins() {
+  add_pin_set(Source::pkp_host, facts_.host_pins, {facts_.host_name});
+  add_pin_set(Source::pkp_domain, facts_.domain_pins, domain_names());
+}
+
+// pinning-protocol 2, "The right name": for a domain's set never merely whatever host unsigned DNS named.
+std::vector<std::string> Decider::domain_names() const {
+  std::vector<std::string> names = {facts_.domain};
+  if (facts_.domain_pins) {
+    names.insert(names.end(), facts_.domain_pins->hosts.begin(), facts_.domain_pins->hosts.end());
+  }
+  const bool sts_vouches = sts_lists() && facts_.sts->policy.mode == sts::Mode::enforce;
+  if (facts_.mx_secure || sts_vouches) names.push_back(facts_.host_name);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
-// RFC 7672 2.2: what the TLSA lookup's end means for a connection.
-void add_dane(const Facts& facts, Decision& out) {
-  const dane::HostTlsa& found = facts.tlsa;
-  Requirement r;
-  r.source = Source::dane;
-  switch (found.kind) {
-    case dane::HostTlsa::Kind::not_applicable:
-    case dane::HostTlsa::Kind::none:
-      if (!found.detail.empty()) out.notes.push_back("dane: " + found.detail);
-      return;
-    case dane::HostTlsa::Kind::failure:
-      // RFC 7672 2.1.2: never taken for "no records".
-      r.demand = Demand::unmet;
-      r.sentence = fmt::format("the TLSA records of {} cannot be had ({})", facts.host, found.detail);
-      break;
-    case dane::HostTlsa::Kind::records:
-      r.tlsa = dane::usable(found.records);
-      out.server_name = found.base;
-      if (r.tlsa.empty()) {
-        r.sentence = fmt::format("{} has {} TLSA records, none of them usable ({}): TLS, unauthenticated",
-                                 found.base, found.records.size(), dane::why_unusable(found.records.front()));
-        break;
-      }
-      r.demand = Demand::dane;
-      // RFC 7672 3.2.2: the TLSA base domain, and the next-hop domain.
-      r.names = {found.base};
-      if (facts.domain != found.base) r.names.push_back(facts.domain);
-      r.sentence = fmt::format("{} usable TLSA records of {} in DNSSEC", r.tlsa.size(), found.base);
+// RFC 8461 5
+void Decider::add_sts() {
+  if (facts_.sts_failed) {
+    add(Source::sts, Demand::unmet,
+        fmt::format("whether {} has an MTA-STS policy cannot be said ({})", facts_.domain,
+                    facts_.sts_detail));
+    return;
   }
-  out.requirements.push_back(std::move(r));
+  if (!facts_.sts || !facts_.sts->live(facts_.now) || facts_.sts->policy.mode == sts::Mode::none) {
+    const bool given_up = facts_.sts && facts_.sts->live(facts_.now);
+    note("sts: " + (given_up                    ? "the policy's mode is none (RFC 8461 5)"
+                    : facts_.sts_detail.empty() ? "no policy"
+                                                : facts_.sts_detail));
+    return;
+  }
+  const sts::Cached& held = *facts_.sts;
+  const std::string of =
+      fmt::format("the MTA-STS policy of {} (mode {}, id {}, fetched {}, in force until {})", facts_.domain,
+                  to_string(held.policy.mode), held.id, base::format_time(held.fetched),
+                  base::format_time(held.expires()));
+  const bool enforce = held.policy.mode == sts::Mode::enforce;
+  if (!facts_.sts_detail.empty()) note("sts: " + facts_.sts_detail);
+  if (!sts_lists()) {
+    // RFC 8461 4.1
+    add(Source::sts, Demand::unmet, fmt::format("{} does not list {} among its mx", of, facts_.host_name))
+        .enforced = enforce;
+  } else {
+    // RFC 8461 4.2: the host's own name, not the pattern's.
+    Requirement& r = add(Source::sts, Demand::webpki,
+                         fmt::format("{}: a trusted CA must vouch for {}", of, facts_.host_name));
+    r.names = {facts_.host_name};
+    r.enforced = enforce;
+  }
+  if (!held.policy.pins.empty()) {
+    // pinning-protocol 4
+    Requirement& r =
+        add(Source::sts_pins, Demand::pins, fmt::format("{} pins in {}", held.policy.pins.size(), of));
+    r.pins = held.policy.pins;
+    r.names = domain_names();
+    r.enforced = enforce;
+  }
+  for (std::size_t i = out_.requirements.size(); !enforce && i > 0; --i) {
+    Requirement& r = out_.requirements[i - 1];
+    if (r.source == Source::sts || r.source == Source::sts_pins) r.sentence += ": tested, not enforced";
+  }
 }
 
-Requirement wished(Demand demand, std::string sentence) {
-  Requirement r;
-  r.source = Source::requiretls;
-  r.demand = demand;
-  r.sentence = "the sender demands REQUIRETLS (RFC 8689): " + std::move(sentence);
-  return r;
+void Decider::add_stsec() {
+  if (!facts_.stsec || !facts_.stsec->in_force(facts_.now)) return;
+  add(Source::stsec, Demand::tls,
+      fmt::format("{} said on {} that it always has TLS, until {}", facts_.host,
+                  base::format_time(facts_.stsec->noted), base::format_time(facts_.stsec->expires)));
+}
+
+// What a rule's `ignore` may name covers of the sources.
+bool covered(const Waiver& waiver, Source source, base::Time now) {
+  switch (source) {
+    case Source::dane:
+      return waiver.covers(Waivable::dane, now);
+    case Source::pkp_host:
+    case Source::pkp_domain:
+      return waiver.covers(Waivable::pkp, now);
+    case Source::sts:
+      return waiver.covers(Waivable::sts, now);
+    case Source::sts_pins:
+      return waiver.covers(Waivable::sts, now) || waiver.covers(Waivable::pkp, now);
+    case Source::stsec:
+      return waiver.covers(Waivable::stsec, now);
+    case Source::rule:
+    case Source::requiretls:
+      break;
+  }
+  return false;
+}
+
+void Decider::waive_by_rule(const Rule* rule) {
+  if (!rule || rule->waiver.sources.empty()) return;
+  if (!rule->waiver.in_force(facts_.now)) {
+    note(fmt::format("rule: what {} ignored binds again: that was until {}", rule->str(),
+                     base::format_time(rule->waiver.until)));
+    return;
+  }
+  for (Requirement& r : out_.requirements) {
+    if (!r.enforced || !covered(rule->waiver, r.source, facts_.now)) continue;
+    r.enforced = false;
+    r.sentence += fmt::format(": ignored until {} by {} ({})", base::format_time(rule->waiver.until),
+                              rule->str(), rule->waiver.reason);
+  }
+}
+
+void Decider::waive_by_sender() {
+  if (facts_.wish != Wish::waive) return;
+  // RFC 8689 3: all of the above is the recipient's policy, and the sender waives it.
+  for (Requirement& r : out_.requirements) {
+    if (!r.enforced) continue;
+    r.enforced = false;
+    r.sentence += ": waived, the message says TLS-Required: No (RFC 8689 3)";
+  }
+}
+
+// RFC 8461 2: MTA-STS never saves a failed DANE. Where DANE authenticates a host that is securely named it
+// decides alone; a host that an unsigned answer named may be anybody's, with TLSA records of his own.
+void Decider::settle_dane_and_sts() {
+  if (!dane_authenticates() || !named()) return;
+  for (Requirement& r : out_.requirements) {
+    if (r.source != Source::sts || !r.enforced) continue;
+    r.enforced = false;
+    r.sentence += ": tested only, DANE decides (RFC 8461 2)";
+  }
+}
+
+void Decider::find_voucher() {
+  if (named()) {
+    out_.mx = facts_.mx_secure ? MxVouched::dnssec : MxVouched::itself;
+  } else if (enforced(Source::sts, Demand::webpki)) {
+    out_.mx = MxVouched::sts;
+  } else if (facts_.domain_rule && facts_.domain_rule->lists(facts_.host_name)) {
+    // A rule for the host says nothing of whose host it is.
+    out_.mx = MxVouched::rule;
+  }
+}
+
+void Decider::add_rule(const Rule* rule) {
+  if (!rule) return;
+  if (!rule->mx.empty() && !rule->lists(facts_.host_name)) {
+    add(Source::rule, Demand::unmet,
+        fmt::format("{} does not list {} among its mx", rule->str(), facts_.host_name));
+  }
+  if (rule->level) add_level(*rule);
+  if (!rule->pins.empty()) add_rule_pins(*rule);
+  if (rule->min_protocol) {
+    add(Source::rule, Demand::protocol,
+        fmt::format("{} demands at least {}", rule->str(), to_string(*rule->min_protocol)))
+        .protocol = *rule->min_protocol;
+  }
+}
+
+void Decider::add_rule_pins(const Rule& rule) {
+  Requirement& r =
+      add(Source::rule, Demand::pins, fmt::format("{} pins {} keys", rule.str(), rule.pins.size()));
+  r.pins = rule.pins;
+  if (rule.subject == Rule::Subject::domain) r.names.push_back(facts_.domain);
+  // pinning-protocol 2: a host that the rule names, or that something else vouches for.
+  const bool host_counts = rule.subject == Rule::Subject::host || out_.mx != MxVouched::no;
+  if (host_counts && facts_.host_name != facts_.domain) r.names.push_back(facts_.host_name);
+}
+
+// A rule's `tls`. For a domain, a level that asks who is there asks too that the host is the domain's: a host
+// that an unsigned answer named proves nothing by a certificate for its own name.
+void Decider::add_level(const Rule& rule) {
+  const std::string demands = fmt::format("{} demands tls = {}", rule.str(), to_string(*rule.level));
+  const bool of_host = rule.subject == Rule::Subject::host;
+  const bool vouched = of_host || out_.mx != MxVouched::no;
+  const auto webpki = [&] {
+    Requirement& r = add(Source::rule, Demand::webpki, "");
+    if (!of_host) r.names.push_back(facts_.domain);
+    if (vouched && (of_host || facts_.host_name != facts_.domain)) r.names.push_back(facts_.host_name);
+    r.sentence =
+        fmt::format("{}: a trusted CA must vouch for {}{}", demands, fmt::join(r.names, " or "),
+                    vouched ? ""
+                            : fmt::format(" (nothing vouches that {} is its mail host: list it as mx "
+                                          "in the rule)",
+                                          facts_.host_name));
+  };
+  switch (*rule.level) {
+    case Level::none:
+    case Level::may:
+      return;
+    case Level::encrypt:
+      add(Source::rule, Demand::tls, demands);
+      return;
+    case Level::authenticated:
+      if (vouched && dane_authenticates()) {
+        add(Source::rule, Demand::tls, demands + ": DANE sees to it");
+      } else if (!rule.pins.empty()) {
+        add(Source::rule, Demand::tls, demands + ": its pins see to it");
+      } else {
+        webpki();
+      }
+      return;
+    case Level::dane:
+      if (vouched && dane_authenticates()) {
+        add(Source::rule, Demand::tls, demands + ": the TLSA records see to it");
+      } else {
+        add(Source::rule, Demand::unmet,
+            fmt::format(
+                "{}, and {}", demands,
+                dane_authenticates()
+                    ? fmt::format("nothing vouches that {} is a mail host of {}: list it as mx in the rule",
+                                  facts_.host, facts_.domain)
+                    : facts_.host + " has no TLSA records that bind"));
+      }
+      return;
+    case Level::webpki:
+      webpki();
+  }
 }
 
 // RFC 8689 4.2.1, steps 2, 4 and 5.
-void add_requiretls(const Facts& facts, Decision& out) {
-  if (facts.wish != Wish::require || facts.bounce) return;
-  if (!facts.mx_secure && !facts.no_mx) {
-    out.requirements.push_back(
-        wished(Demand::unmet,
-               fmt::format("nothing vouches that {} is a mail host of {}", facts.host, facts.domain)));
+void Decider::add_requiretls() {
+  if (facts_.wish != Wish::require || facts_.bounce) return;
+  const std::string demands = "the sender demands REQUIRETLS (RFC 8689): ";
+  // Step 2 asks for a policy that lists the host; one that is only tested lists it as well.
+  const bool waived = std::any_of(out_.requirements.begin(), out_.requirements.end(), [&](const auto& r) {
+    return r.source == Source::sts && !r.enforced && facts_.sts &&
+           facts_.sts->policy.mode == sts::Mode::enforce;
+  });
+  const bool listed =
+      sts_lists() && facts_.sts->live(facts_.now) && facts_.sts->policy.mode != sts::Mode::none && !waived;
+  if (!named() && !listed) {
+    add(Source::requiretls, Demand::unmet,
+        fmt::format("{}nothing vouches that {} is a mail host of {}", demands, facts_.host, facts_.domain));
     return;
   }
-  const bool by_dane = std::any_of(out.requirements.begin(), out.requirements.end(),
-                                   [](const Requirement& r) { return r.demand == Demand::dane; });
-  if (!by_dane) {
-    Requirement r = wished(Demand::webpki, "a trusted CA must vouch for " + facts.host_name);
-    r.names = {facts.host_name};
-    out.requirements.push_back(std::move(r));
+  if (!dane_authenticates()) {
+    add(Source::requiretls, Demand::webpki, demands + "a trusted CA must vouch for " + facts_.host_name)
+        .names = {facts_.host_name};
   }
-  out.requirements.push_back(
-      wished(Demand::offers_requiretls, facts.host + " must offer REQUIRETLS itself inside TLS"));
+  add(Source::requiretls, Demand::offers_requiretls,
+      demands + facts_.host + " must offer REQUIRETLS itself inside TLS");
+}
+
+void Decider::finish() {
+  out_.tls_required = std::any_of(out_.requirements.begin(), out_.requirements.end(),
+                                  [](const Requirement& r) { return r.enforced; });
+  for (const Rule* rule : {facts_.domain_rule.get(), facts_.host_rule.get()}) {
+    if (!rule || rule->level != Level::none) continue;
+    if (out_.tls_required) {
+      note(fmt::format("rule: {} says tls = none, which takes away nothing that is demanded", rule->str()));
+    } else {
+      out_.tls_never = true;
+      note(fmt::format("rule: {} says tls = none: STARTTLS is not used", rule->str()));
+    }
+  }
+  out_.key = (out_.tls_required ? "tls " : out_.tls_never ? "plain " : "any ") + out_.server_name;
+  for (const Requirement& r : out_.requirements) {
+    out_.key +=
+        fmt::format("|{}{}{}", to_string(r.source), static_cast<int>(r.demand), r.enforced ? "!" : "?");
+    if (r.demand == Demand::protocol) out_.key += to_string(r.protocol);
+    for (const dane::Tlsa& t : r.tlsa) out_.key += "," + t.str();
+    for (const pins::Pin& p : r.pins) out_.key += "," + p.str();
+    for (const std::string& n : r.names) out_.key += "@" + n;
+  }
 }
 
 }  // namespace
@@ -107,57 +398,57 @@ std::string_view to_string(Source source) {
       return "pkp-host";
     case Source::pkp_domain:
       return "pkp-domain";
+    case Source::sts:
+      return "sts";
+    case Source::sts_pins:
+      return "sts-pins";
     case Source::stsec:
       return "stsec";
+    case Source::rule:
+      return "rule";
     case Source::requiretls:
       break;
   }
   return "requiretls";
 }
 
-Decision decide(const Facts& facts) {
-  Decision out;
-  out.host = facts.host;
-  out.server_name = facts.host_name;
-  out.mx_secure = facts.mx_secure;
-  add_dane(facts, out);
-  if (facts.host_pins && !facts.host_pins->expired(facts.now)) {
-    out.requirements.push_back(
-        pin_requirement(Source::pkp_host, *facts.host_pins, {facts.host_name}, facts.now));
+std::string_view to_string(Demand demand) {
+  switch (demand) {
+    case Demand::tls:
+      return "tls";
+    case Demand::pins:
+      return "pins";
+    case Demand::dane:
+      return "dane";
+    case Demand::webpki:
+      return "webpki";
+    case Demand::protocol:
+      return "protocol";
+    case Demand::offers_requiretls:
+      return "offers-requiretls";
+    case Demand::unmet:
+      break;
   }
-  if (facts.domain_pins && !facts.domain_pins->expired(facts.now)) {
-    out.requirements.push_back(
-        pin_requirement(Source::pkp_domain, *facts.domain_pins, domain_names(facts), facts.now));
-  }
-  if (facts.stsec && facts.stsec->in_force(facts.now)) {
-    Requirement r;
-    r.sentence = fmt::format("{} said on {} that it always has TLS, until {}", facts.host,
-                             base::format_time(facts.stsec->noted), base::format_time(facts.stsec->expires));
-    out.requirements.push_back(std::move(r));
-  }
-  if (facts.wish == Wish::waive) {
-    // RFC 8689 3: all of the above is the recipient's policy, and the sender waives it.
-    for (Requirement& r : out.requirements) {
-      r.enforced = false;
-      r.sentence += ": waived, the message says TLS-Required: No (RFC 8689 3)";
-    }
-  }
-  add_requiretls(facts, out);
-  out.tls_required = std::any_of(out.requirements.begin(), out.requirements.end(),
-                                 [](const Requirement& r) { return r.enforced; });
-  return out;
+  return "cannot-be-met";
 }
 
-std::string Decision::key() const {
-  std::string out = (tls_required ? "tls " : "any ") + server_name;
-  for (const Requirement& r : requirements) {
-    out += fmt::format("|{}{}{}", to_string(r.source), static_cast<int>(r.demand), r.enforced ? "!" : "?");
-    for (const dane::Tlsa& t : r.tlsa) out += "," + t.str();
-    for (const pins::Pin& p : r.pins) out += "," + p.str();
-    for (const std::string& n : r.names) out += "@" + n;
+std::string_view to_string(MxVouched by) {
+  switch (by) {
+    case MxVouched::no:
+      return "insecure";
+    case MxVouched::dnssec:
+      return "secure";
+    case MxVouched::itself:
+      return "itself";
+    case MxVouched::sts:
+      return "sts";
+    case MxVouched::rule:
+      break;
   }
-  return out;
+  return "rule";
 }
+
+Decision decide(const Facts& facts) { return Decider(facts).decide(); }
 
 std::string Decision::summary() const {
   std::string out;
@@ -168,95 +459,32 @@ std::string Decision::summary() const {
 }
 
 std::string Decision::sentence() const {
-  if (requirements.empty()) return "nothing is known that binds this host: TLS if it is offered";
+  if (requirements.empty()) {
+    return tls_never ? "a rule says tls = none: no TLS"
+                     : "nothing is known that binds this host: TLS if it is offered";
+  }
   std::string out;
   for (const Requirement& r : requirements) out += (out.empty() ? "" : "; ") + r.sentence;
   return out;
 }
 
-namespace {
-
-// A requirement that only the sender made fails for good: it is to be told (RFC 8689 4.2.1). Whatever a
-// receiver's policy forbids waits: a changed key and an interception may both pass.
-void refuse(Verdict& verdict, const Requirement& r, std::string failure) {
-  if (!verdict.usable && !verdict.permanent) return;
-  const bool wished = r.source == Source::requiretls;
-  if (!verdict.usable && wished) return;  // the first one that failed tells why
-  verdict.usable = false;
-  verdict.permanent = wished;
-  verdict.status = !wished ? "4.7.5" : r.demand == Demand::offers_requiretls ? "5.7.30" : "5.7.10";
-  verdict.failure = std::move(failure);
-  verdict.sentence.clear();
-}
-
-std::string advice(const Requirement& r, const Decision& decision) {
-  switch (r.demand) {
-    case Demand::dane:
-      return "Either the receiver changed its key without its TLSA records, or somebody sits in between: ask "
-             "its "
-             "postmaster by another way, then retry";
-    case Demand::pins:
-      return fmt::format(
-          "Either the receiver changed its key without announcing it, or somebody sits in between: ask its "
-          "postmaster by another way, then retry, or forget the pins of {}",
-          r.source == Source::pkp_host ? "host " + decision.host : "the domain");
-    default:
-      return "The message can be sent again without REQUIRETLS, if its sender can do without";
+std::vector<std::string> explained(const Decision& d) {
+  const bool forbidden = std::any_of(d.requirements.begin(), d.requirements.end(), [](const Requirement& r) {
+    return r.enforced && r.demand == Demand::unmet;
+  });
+  std::vector<std::string> out;
+  out.push_back(fmt::format("{}: {}; named as a mail host of the domain: {}", d.host,
+                            forbidden        ? "must not be used"
+                            : d.tls_required ? "TLS is a must"
+                            : d.tls_never    ? "no TLS"
+                                             : "TLS if it is offered",
+                            to_string(d.mx)));
+  for (const Requirement& r : d.requirements) {
+    out.push_back(fmt::format("{} {} ({}): {}", r.enforced ? "must" : "test", to_string(r.source),
+                              to_string(r.demand), r.sentence));
   }
-}
-
-std::string presented_text(const Presented& p) {
-  return fmt::format("Presented: {} issued by {}, key {}; {}", p.subject, p.issuer, p.key,
-                     p.webpki_valid
-                         ? "a trusted CA vouches for it under this name, so it is a new certificate of the "
-                           "receiver or one that somebody else obtained"
-                         : "no trusted CA vouches for it under this name");
-}
-
-}  // namespace
-
-Verdict judge(const Decision& decision, const std::vector<Finding>& findings, const Presented& p) {
-  Verdict verdict;
-  for (std::size_t i = 0; i < decision.requirements.size(); ++i) {
-    const Requirement& r = decision.requirements[i];
-    if (r.demand == Demand::tls || findings.at(i).met) continue;
-    const std::string what = fmt::format("{} at {} does not match {}: {}", decision.host, p.address,
-                                         r.sentence, findings[i].reason);
-    if (!r.enforced) {
-      verdict.reports.push_back(what);
-      continue;
-    }
-    refuse(verdict, r, "validation-failure");
-    if (verdict.sentence.empty()) {
-      verdict.sentence = fmt::format("{}. {}. {}", what, presented_text(p), advice(r, decision));
-    }
-  }
-  return verdict;
-}
-
-Verdict judge_forbidden(const Decision& decision) {
-  Verdict verdict;
-  for (const Requirement& r : decision.requirements) {
-    if (!r.enforced || r.demand != Demand::unmet) continue;
-    refuse(verdict, r, r.source == Source::dane ? "dnssec-invalid" : "");
-    if (r.source == Source::dane) verdict.status = "4.4.3";
-    if (verdict.sentence.empty()) verdict.sentence = decision.host + " must not be used: " + r.sentence;
-  }
-  return verdict;
-}
-
-Verdict judge_without_tls(const Decision& decision, const std::string& what, const std::string& address) {
-  Verdict verdict;
-  for (const Requirement& r : decision.requirements) {
-    if (r.enforced) refuse(verdict, r, "starttls-not-supported");
-  }
-  if (verdict.usable) return verdict;
-  if (verdict.permanent) verdict.status = "5.7.10";
-  verdict.sentence = fmt::format(
-      "{} at {}: {}, but TLS is a must: {}. Either its TLS broke, or somebody in between "
-      "takes it away",
-      decision.host, address, what, decision.sentence());
-  return verdict;
+  for (const std::string& n : d.notes) out.push_back("note " + n);
+  return out;
 }
 
 }  // namespace pinnace::policy

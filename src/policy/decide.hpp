@@ -2,17 +2,20 @@
 // each requirement with its source and a sentence for a person.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dane/tlsa.hpp"
 #include "pins/pin_set.hpp"
+#include "policy/rule.hpp"
+#include "sts/cached.hpp"
 
 namespace pinnace::policy {
 
-enum class Source : std::uint8_t { dane, pkp_host, pkp_domain, stsec, requiretls };
-std::string_view to_string(Source source);  // "dane", "pkp-host", "pkp-domain", "stsec", "requiretls"
+enum class Source : std::uint8_t { dane, pkp_host, pkp_domain, sts, sts_pins, stsec, rule, requiretls };
+std::string_view to_string(Source source);  // "dane", "pkp-host", "pkp-domain", "sts", "sts-pins", ...
 
 // What the sender of the message asked for (RFC 8689).
 enum class Wish : std::uint8_t { none, require, waive };
@@ -27,6 +30,11 @@ struct Facts {
   std::optional<pins::PinSet> host_pins;
   std::optional<pins::PinSet> domain_pins;
   std::optional<pins::StsecRecord> stsec;
+  std::optional<sts::Cached> sts;  // live
+  std::string sts_detail;          // where it is from, or why there is none, for people
+  bool sts_failed = false;         // whether there is a policy cannot be said: the DNS answer is forged
+  std::shared_ptr<const Rule> domain_rule;  // null: none
+  std::shared_ptr<const Rule> host_rule;
   Wish wish = Wish::none;
   bool bounce = false;  // the null reverse-path: REQUIRETLS holds nothing up (RFC 8689 4.2.1, 5)
   base::Time now{};
@@ -38,9 +46,11 @@ enum class Demand : std::uint8_t {
   pins,               // one of `pins` matches
   dane,               // one of `tlsa` matches
   webpki,             // a trusted CA vouches for one of `names`
+  protocol,           // TLS of at least `protocol`
   offers_requiretls,  // the EHLO reply inside TLS has REQUIRETLS
   unmet,              // nothing satisfies it: the host must not be used now
 };
+std::string_view to_string(Demand demand);  // "tls", "pins", ...; "cannot be met"
 
 struct Requirement {
   Source source = Source::stsec;
@@ -49,56 +59,41 @@ struct Requirement {
   std::vector<pins::Pin> pins;
   std::vector<dane::Tlsa> tlsa;
   std::vector<std::string> names;  // that a leaf under a CA may bear
+  Protocol protocol = Protocol::tls12;
   std::string sentence;
 };
+
+// What vouches that the host is one of the recipient domain's.
+enum class MxVouched : std::uint8_t {
+  no,
+  dnssec,
+  itself,  // it is the recipient domain: nothing else named it
+  sts,     // an enforced MTA-STS policy lists it
+  rule,    // the operator does
+};
+std::string_view to_string(MxVouched by);  // for the log: "insecure", "secure", "itself", "sts", "rule"
 
 struct Decision {
   std::string host;
   bool tls_required = false;
-  bool mx_secure = false;   // else a host that is authenticated need not be the domain's (RFC 7672 2.2.1)
+  bool tls_never = false;  // a rule says so, and nothing demands TLS
+  MxVouched mx =
+      MxVouched::no;        // else a host that is authenticated need not be the domain's (RFC 7672 2.2.1)
+  bool sts_failed = false;  // as in the facts
   std::string server_name;  // SNI: the TLSA base domain (RFC 7672 8.1), else the MX host
   std::vector<Requirement> requirements;
   std::vector<std::string> notes;  // what was looked for and binds nothing, for people
-
   // Connections may be reused only where host and key are equal: no policy inherits a session that
   // was made under another.
-  std::string key() const;
+  std::string key;
+
   std::string sentence() const;  // all of it, for people
   std::string summary() const;   // for the log: "dane, pkp-host (tested)"; "none"
 };
 
 Decision decide(const Facts& facts);
 
-// How one requirement fared in a session.
-struct Finding {
-  bool met = false;
-  std::string reason;  // where it was not
-};
-
-// What the session showed, for people.
-struct Presented {
-  std::string subject;
-  std::string issuer;
-  std::string key;            // the leaf's pin
-  bool webpki_valid = false;  // a CA the system trusts vouches for it under the host's name
-  std::string address;
-};
-
-struct Verdict {
-  bool usable = true;
-  bool permanent = false;            // only what the sender itself demanded failed (RFC 8689 4.2.1)
-  std::string status;                // enhanced code: "4.7.5", "5.7.10", "5.7.30"
-  std::string failure;               // RFC 8460 4.3: "validation-failure", "starttls-not-supported"
-  std::string sentence;              // why not, and what an operator can do
-  std::vector<std::string> reports;  // what failed and was only tested
-};
-
-// `findings` stand in the order of decision.requirements.
-Verdict judge(const Decision& decision, const std::vector<Finding>& findings, const Presented& presented);
-
-// Not usable: something is demanded that nothing can meet, and the host must not be tried at all.
-Verdict judge_forbidden(const Decision& decision);
-// No TLS was to be had although it is required: `what` says how ("STARTTLS is not offered").
-Verdict judge_without_tls(const Decision& decision, const std::string& what, const std::string& address);
+// The whole reasoning, a line each, for `pinnace explain` and the golden files of the tests.
+std::vector<std::string> explained(const Decision& decision);
 
 }  // namespace pinnace::policy

@@ -1,0 +1,102 @@
+#include "app/explanation.hpp"
+
+#include <fmt/format.h>
+
+#include "app/decision_json.hpp"
+#include "names/mail_address.hpp"
+#include "policy/judge.hpp"
+
+namespace pinnace::app {
+namespace json = boost::json;
+namespace {
+
+// One host's facts and the decision about it.
+io::Task<json::object> explain_host(discovery::Gatherer& gatherer, discovery::DomainFacts domain,
+                                    std::string host, policy::Wish wish) {
+  json::object out;
+  out["host"] = host;
+  out["usable"] = false;
+  auto found = co_await gatherer.host(domain, host);
+  if (!found) {
+    out["problem"] = found.error().detail;
+    co_return out;
+  }
+  json::array addresses;
+  for (const auto& address : found->addresses->addresses) addresses.emplace_back(address.str());
+  out["addresses"] = std::move(addresses);
+  out["dnssec"] = to_string(found->addresses->security);
+  out["tlsa"] = to_json(found->facts.tlsa);
+  found->facts.wish = wish;
+  const policy::Decision decision = policy::decide(found->facts);
+  const policy::Verdict verdict = policy::judge_forbidden(decision);
+  out["decision"] = to_json(decision);
+  out["usable"] = verdict.usable;
+  if (!verdict.usable) {
+    out["status"] = verdict.status;
+    out["problem"] = verdict.sentence;
+  }
+  co_return out;
+}
+
+std::string verdict_of(const dns::MailHosts& mx, const std::string& first_usable, bool any) {
+  switch (mx.kind) {
+    case dns::MailHosts::Kind::failure:
+      return "mail would wait: " + mx.detail;
+    case dns::MailHosts::Kind::null_mx:
+    case dns::MailHosts::Kind::no_domain:
+      return "no mail can go there: " + mx.detail;
+    case dns::MailHosts::Kind::hosts:
+      break;
+  }
+  return any ? fmt::format("mail would be tried at {} first, under the policy shown", first_usable)
+             : "mail would wait: none of the hosts may be used now";
+}
+
+}  // namespace
+
+base::Result<Question> read_question(const std::string& recipient, bool requiretls, bool tls_required_no) {
+  if (requiretls && tls_required_no)
+    return base::fail("app.usage", "one of --requiretls and --tls-required-no is expected, not both");
+  Question out;
+  out.recipient = recipient;
+  out.wish = requiretls ? policy::Wish::require : tls_required_no ? policy::Wish::waive : policy::Wish::none;
+  if (recipient.find('@') == std::string::npos) {
+    const auto domain = names::Domain::parse(recipient);
+    if (!domain) return std::unexpected(domain.error());
+    out.recipient = domain->str();
+    return out;
+  }
+  const auto mailbox = names::MailAddress::parse(recipient);
+  if (!mailbox) return std::unexpected(mailbox.error());
+  out.recipient = mailbox->str();
+  return out;
+}
+
+io::Task<base::Result<json::value>> explain(discovery::Gatherer& gatherer, Question question) {
+  const std::size_t at = question.recipient.rfind('@');
+  std::string name = at == std::string::npos ? question.recipient : question.recipient.substr(at + 1);
+  const auto domain = co_await gatherer.domain(name);
+  if (!domain) co_return std::unexpected(domain.error());
+  json::array hosts;
+  std::string first;
+  for (const std::string& host : domain->hosts->hosts) {
+    discovery::DomainFacts facts = *domain;
+    json::object one = co_await explain_host(gatherer, std::move(facts), host, question.wish);
+    if (first.empty() && one["usable"].as_bool()) first = host;
+    hosts.push_back(std::move(one));
+  }
+  json::object out;
+  out["recipient"] = question.recipient;
+  out["domain"] = name;
+  out["wish"] = question.wish == policy::Wish::require ? json::value("requiretls")
+                : question.wish == policy::Wish::waive ? json::value("tls-required-no")
+                                                       : json::value(nullptr);
+  out["mx"] = to_json(*domain->hosts);
+  out["sts"] = to_json(*domain->sts);
+  out["hosts"] = std::move(hosts);
+  out["usable"] = !first.empty();
+  out["verdict"] = verdict_of(*domain->hosts, first, !first.empty());
+  co_return json::value(std::move(out));
+}
+
+}  // namespace pinnace::app

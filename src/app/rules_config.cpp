@@ -1,0 +1,116 @@
+#include "app/rules_config.hpp"
+
+#include <fmt/format.h>
+
+#include "pins/advert.hpp"
+#include "tls/session.hpp"
+
+namespace pinnace::app {
+namespace {
+
+using policy::Level;
+using policy::Rule;
+using policy::Waivable;
+
+void read_pins(TomlSection& s, Rule& rule) {
+  for (const std::string& text : s.texts("pins", false)) {
+    if (const auto pin = pins::Pin::parse(text)) {
+      rule.pins.push_back(*pin);
+    } else if (const auto of_file = tls::pin_of_file(text)) {
+      rule.pins.push_back(*of_file);
+    } else {
+      s.problem("pins", fmt::format("'{}' is neither the base64 of a SHA-256 (32 octets) nor a file with a "
+                                    "certificate or key: {}",
+                                    text, of_file.error().detail));
+    }
+  }
+  if (rule.pins.size() > pins::kMaxPins)
+    s.problem("pins", fmt::format("at most {} are taken", pins::kMaxPins));
+}
+
+void read_mx(TomlSection& s, Rule& rule) {
+  for (const std::string& text : s.texts("mx", false)) {
+    if (auto pattern = names::MxPattern::parse(text)) {
+      rule.mx.push_back(std::move(*pattern));
+    } else {
+      s.problem("mx", fmt::format("'{}': {}", text, pattern.error().detail));
+    }
+  }
+  if (rule.subject == Rule::Subject::host && s.has("mx")) s.problem("mx", "belongs to a rule for a domain");
+}
+
+void read_waiver(TomlSection& s, Rule& rule, base::Time now) {
+  for (const std::string& text : s.texts("ignore", false)) {
+    bool known = false;
+    for (const Waivable source : {Waivable::pkp, Waivable::sts, Waivable::dane, Waivable::stsec}) {
+      if (text != to_string(source)) continue;
+      rule.waiver.sources.push_back(source);
+      known = true;
+    }
+    if (!known)
+      s.problem("ignore", fmt::format("'{}' is none of \"pkp\", \"sts\", \"dane\", \"stsec\"", text));
+  }
+  if (!s.has("ignore")) {
+    for (const char* key : {"reason", "until"}) {
+      if (s.has(key)) s.problem(key, "belongs to ignore, which is not there");
+    }
+    return;
+  }
+  rule.waiver.reason = s.required_text("reason");
+  const auto until = s.time("until");
+  if (!until && !s.has("until")) s.problem("until", "is missing: a waiver says until when, as 2027-01-31");
+  rule.waiver.until = until.value_or(base::Time{});
+  if (until && *until <= now) {
+    s.problem("until",
+              fmt::format("{} is over: what this rule ignored binds again. Take the rule out, or give it "
+                          "a later date if its reason ({}) still holds",
+                          base::format_time(*until), rule.waiver.reason));
+  }
+}
+
+void check_sense(TomlSection& s, const Rule& rule, base::Time now) {
+  if (!rule.level && rule.pins.empty() && rule.mx.empty() && !rule.min_protocol && !s.has("ignore")) {
+    s.problem("", "the rule says nothing: tls, pins, mx, min_protocol or ignore is expected");
+  }
+  if (rule.level == Level::none && (rule.min_protocol || !rule.pins.empty())) {
+    s.problem("tls", "none goes with neither pins nor min_protocol, which both need TLS");
+  }
+  if (rule.level == Level::dane && rule.waiver.covers(Waivable::dane, now)) {
+    s.problem("tls", "dane cannot be demanded and ignored at once");
+  }
+}
+
+Rule read_rule(TomlSection& s, base::Time now) {
+  const bool domain = s.has("domain"), host = s.has("host");
+  if (domain == host) s.problem("", "one of domain and host is expected");
+  const char* key = host ? "host" : "domain";
+  const std::string text = s.text(key, "*");
+  const auto pattern = policy::NamePattern::parse(text);
+  if (!pattern) s.problem(key, pattern.error().detail);
+  Rule rule(host ? Rule::Subject::host : Rule::Subject::domain,
+            pattern ? *pattern : *policy::NamePattern::parse("*"));
+  const auto level =
+      s.choice("tls", {"none", "may", "encrypt", "authenticated", "dane", "webpki"}, std::size_t(-1));
+  if (level != std::size_t(-1)) rule.level = static_cast<Level>(level);
+  const auto protocol = s.choice("min_protocol", {"TLSv1.2", "TLSv1.3"}, std::size_t(-1));
+  if (protocol != std::size_t(-1)) rule.min_protocol = static_cast<policy::Protocol>(protocol);
+  read_pins(s, rule);
+  read_mx(s, rule);
+  read_waiver(s, rule, now);
+  check_sense(s, rule, now);
+  return rule;
+}
+
+}  // namespace
+
+policy::RuleBook read_rules(TomlFile& file, base::Time now) {
+  TomlSection whole = file.section("");
+  std::vector<Rule> rules;
+  for (TomlSection& s : whole.sections("rule")) rules.push_back(read_rule(s, now));
+  auto book = policy::RuleBook::make(std::move(rules));
+  if (book) return std::move(*book);
+  whole.problem("rule", book.error().detail);
+  return {};
+}
+
+}  // namespace pinnace::app

@@ -1,0 +1,103 @@
+#include "discovery/gatherer.hpp"
+
+#include <fmt/format.h>
+
+#include "tls/verify.hpp"
+
+namespace pinnace::discovery {
+
+std::optional<io::IpAddress> address_literal(const std::string& domain) {
+  if (!domain.starts_with('[') || !domain.ends_with(']')) return std::nullopt;
+  std::string inside = domain.substr(1, domain.size() - 2);
+  if (inside.size() > 5 && (inside.starts_with("IPv6:") || inside.starts_with("ipv6:")))
+    inside = inside.substr(5);
+  const auto address = io::IpAddress::parse(inside);
+  return address ? std::optional(*address) : std::nullopt;
+}
+
+Gatherer::Gatherer(const base::Clock& clock, Routes& routes, StsPolicies& sts, PinStore* pins,
+                   std::uint16_t port)
+    : clock_(clock), routes_(routes), sts_(sts), pins_(pins), port_(port) {}
+
+std::string Gatherer::binding_name(const std::string& host) const {
+  return port_ == 25 ? host : fmt::format("{}:{}", host, port_);
+}
+
+std::pair<const void*, std::uint64_t> Gatherer::version() const {
+  return {rules_.get(), pins_ ? pins_->changes() : 0};
+}
+
+io::Task<base::Result<DomainFacts>> Gatherer::domain(std::string domain) {
+  DomainFacts out;
+  out.domain = domain;
+  if (address_literal(domain)) {
+    dns::MailHosts itself;
+    itself.kind = dns::MailHosts::Kind::hosts;
+    itself.hosts = {domain};
+    out.hosts = std::make_shared<const dns::MailHosts>(std::move(itself));
+    out.sts = std::make_shared<const StsFound>();
+    co_return out;
+  }
+  const auto name = names::Domain::parse(domain);
+  if (!name) co_return base::fail("discovery.domain", name.error().detail);
+  out.hosts = co_await routes_.hosts(*name);
+  out.sts = co_await sts_.find(*name);
+  co_return out;
+}
+
+io::Task<void> Gatherer::check_sts_again(std::string domain) {
+  const auto name = names::Domain::parse(domain);
+  if (name) co_await sts_.check_again(*name);
+}
+
+base::Result<> Gatherer::add_noted(policy::Facts& facts) const {
+  if (!pins_) return {};
+  auto host_pins = pins_->find(pins::Scope::host, facts.host);
+  if (!host_pins) return std::unexpected(host_pins.error());
+  auto domain_pins = pins_->find(pins::Scope::domain, facts.domain);
+  if (!domain_pins) return std::unexpected(domain_pins.error());
+  auto stsec = pins_->find_stsec(facts.host);
+  if (!stsec) return std::unexpected(stsec.error());
+  facts.host_pins = std::move(*host_pins);
+  facts.domain_pins = std::move(*domain_pins);
+  facts.stsec = std::move(*stsec);
+  return {};
+}
+
+io::Task<base::Result<HostFacts>> Gatherer::host(DomainFacts domain, std::string host) {
+  HostFacts out;
+  policy::Facts& facts = out.facts;
+  facts.domain = domain.domain;
+  facts.host = binding_name(host);
+  facts.host_name = host;
+  facts.mx_secure = domain.hosts->security == dns::Security::secure;
+  // An alias of the domain was named by the DNS as any MX host is.
+  facts.no_mx = domain.hosts->implicit && host == domain.domain;
+  if (const auto address = address_literal(host)) {
+    dns::Addresses one;
+    one.kind = dns::Addresses::Kind::found;
+    one.addresses = {*address};
+    out.addresses = std::make_shared<const dns::Addresses>(std::move(one));
+    facts.no_mx = true;
+    facts.tlsa.detail = "an address literal has no TLSA records";
+  } else {
+    out.addresses = co_await routes_.addresses(host);
+    if (out.addresses->kind != dns::Addresses::Kind::found) {
+      const bool none = out.addresses->kind == dns::Addresses::Kind::none;
+      co_return base::fail(none ? "discovery.no_address" : "discovery.address", out.addresses->detail);
+    }
+    const auto tlsa = co_await routes_.tlsa(host, port_, out.addresses);
+    facts.tlsa = tlsa->tlsa;
+    for (dane::Tlsa& record : facts.tlsa.records) record.well_formed = tls::well_formed(record);
+  }
+  facts.sts = domain.sts->cached;
+  facts.sts_detail = domain.sts->detail;
+  facts.sts_failed = domain.sts->kind == StsFound::Kind::failure;
+  facts.domain_rule = rules_->for_domain(domain.domain);
+  facts.host_rule = rules_->for_host(host);
+  facts.now = clock_.now();
+  if (auto noted = add_noted(facts); !noted) co_return std::unexpected(noted.error());
+  co_return out;
+}
+
+}  // namespace pinnace::discovery
