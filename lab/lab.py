@@ -166,7 +166,7 @@ class Lab:
         return path
 
     def relay_sections(self, name="relay", **changes):
-        """A relay's configuration. A change names a section: pins={"noting": "off"}."""
+        """A relay's configuration. A change names a section: pins={"noting": "off"}, rule=[{...}]."""
         sections = {
             "relay": {
                 "hostname": "relay.sender.test",
@@ -185,7 +185,8 @@ class Lab:
             "tls": {"roots": self.certificates.roots_file},
         }
         for section, entries in changes.items():
-            sections[section] = {**sections.get(section, {}), **entries}
+            new = entries if isinstance(entries, list) else {**sections.get(section, {}), **entries}
+            sections[section] = new
         return sections
 
     def gate_sections(self, pair=None, backup_key=None, listen=MX):

@@ -12,7 +12,7 @@ READY = re.compile(r"^\S+Z info ready\b", re.MULTILINE)
 
 
 def to_toml(sections):
-    """{"relay": {"listen": [...]}, "gate.advert": {...}} as TOML."""
+    """{"relay": {"listen": [...]}, "gate.advert": {...}, "rule": [{...}, {...}]} as TOML."""
 
     def value(item):
         if isinstance(item, dict):
@@ -23,8 +23,10 @@ def to_toml(sections):
 
     lines = []
     for section, entries in sections.items():
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {value(entry)}" for key, entry in entries.items()]
+        tables = entries if isinstance(entries, list) else [entries]
+        for table in tables:
+            lines.append(f"[[{section}]]" if isinstance(entries, list) else f"[{section}]")
+            lines += [f"{key} = {value(entry)}" for key, entry in table.items()]
     return "\n".join(lines) + "\n"
 
 
