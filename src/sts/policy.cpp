@@ -48,10 +48,9 @@ class Reader {
     good_ = false;
     problem(std::move(what));
   }
-  // False: a field that may stand once stands there again, and is ignored.
-  bool first(bool& seen, std::string_view name) {
-    if (seen) problem(fmt::format("{} occurs more than once: all but the first are ignored", name));
-    return !std::exchange(seen, true);
+  // A field that may stand once stands there again.
+  void again(std::string_view name) {
+    problem(fmt::format("{} occurs more than once: all but the first are ignored", name));
   }
   void field(std::string_view name, std::string_view value);
   void add_mx(std::string_view value);
@@ -60,11 +59,13 @@ class Reader {
   Policy policy_;
   ParsedPolicy out_;
   bool good_ = true;
-  bool version_ = false, mode_ = false, max_age_ = false;
+  bool version_ = false, mode_ = false, max_age_ = false;  // seen
 };
 
 void Reader::line(std::string_view text, std::size_t number) {
   while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  if (number == 1 && text.starts_with("\xef\xbb\xbf")) return broken("a byte order mark is in front");
+  if (text.empty()) return broken(fmt::format("line {} is empty", number));
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
   if (colon == std::string_view::npos || !names::is_field_name(name)) {
@@ -76,26 +77,26 @@ void Reader::line(std::string_view text, std::size_t number) {
 }
 
 void Reader::field(std::string_view name, std::string_view value) {
-  if (name == "version") {
-    if (first(version_, name) && value != "STSv1") broken("version is STSv1");
-  } else if (name == "mode") {
-    if (!first(mode_, name)) return;
+  if (name == "version" && !std::exchange(version_, true)) {
+    if (value != "STSv1") broken("version is STSv1");
+  } else if (name == "mode" && !std::exchange(mode_, true)) {
     const auto mode = mode_of(value);
     if (!mode) return broken("mode is enforce, testing or none");
     policy_.mode = *mode;
-  } else if (name == "max_age") {
-    if (!first(max_age_, name)) return;
+  } else if (name == "max_age" && !std::exchange(max_age_, true)) {
     const auto age = age_of(value);
     if (!age) return broken(fmt::format("max_age is a number of seconds from 0 to {}", kMaxAge.count()));
     policy_.max_age = *age;
   } else if (name == "mx") {
     add_mx(value);
   } else if (!is_value(value)) {
-    broken(fmt::format("the value of {} is empty, or has a control character", name));
+    broken(fmt::format("the value of {} is empty, is not UTF-8, or has a control character", name));
+  } else if (name == "version" || name == "mode" || name == "max_age") {
+    again(name);  // whatever it says, as long as it is a field
   } else if (name == "pin-sha256") {
     add_pin(value);
-  } else {
-    policy_.extensions.push_back({std::string(name), std::string(value)});
+  } else if (!names::add_first(policy_.extensions, {std::string(name), std::string(value)})) {
+    again(name);
   }
 }
 

@@ -43,6 +43,26 @@ TEST(StsTxt, ExactlyOneRecordToTheGrammar) {
       {"a blank in a value", {"v=STSv1; id=1; x=a b;"}, nullptr},
       {"a control character", {std::string("v=STSv1; id=1; x=a\1;")}, nullptr},
       {"beyond ASCII", {"v=STSv1; id=1; x=\xc3\xbc;"}, nullptr},
+      {"no blank is the delimiter's at the end of the record", {"v=STSv1; id=1 "}, nullptr},
+      {"a delimiter with blanks is", {"v=STSv1; id=1 ; "}, "1"},
+      {"two delimiters at the end", {"v=STSv1; id=1;;"}, nullptr},
+      {"a blank before the equals sign", {"v=STSv1; id =1;"}, nullptr},
+      {"a blank behind it", {"v=STSv1; id= 1;"}, nullptr},
+      {"of several, one that begins with \"v=STSv1 ;\" is discarded",
+       {"v=STSv1 ; id=1", "v=STSv1; id=2"},
+       "2"},
+      {"and none is left", {"v=STSv1 ; id=1", "v=spf1 -all"}, nullptr},
+      {"an id once more, whatever it is", {"v=STSv1; id=1; id=1-2;"}, "1"},
+      {"but not none", {"v=STSv1; id=1; id=;"}, nullptr},
+      {"the version once more", {"v=STSv1; v=STSv2; id=1;"}, "1"},
+      {"a name of 32 characters", {"v=STSv1; id=1; " + std::string(32, 'x') + "=a"}, "1"},
+      {"a name of 33 characters", {"v=STSv1; id=1; " + std::string(33, 'x') + "=a"}, nullptr},
+      {"a name that begins with '_'", {"v=STSv1; id=1; _x=a"}, nullptr},
+      {"an equals sign in a value", {"v=STSv1; id=1; x=a=b"}, nullptr},
+      {"a NUL", {std::string("v=STSv1; id=1\0;", 15)}, nullptr},
+      {"a carriage return at the end", {"v=STSv1; id=1;\r"}, nullptr},
+      {"only the version", {"v=STSv1"}, nullptr},
+      {"no semicolon", {"v=STSv1 id=1"}, nullptr},
       {"id is case-sensitive", {"v=STSv1; ID=1;"}, nullptr},
   };
   for (const auto& c : cases) {
@@ -91,6 +111,28 @@ TEST(StsPolicy, ToTheGrammar) {
       {"a control character", good + "x: a\1b\n", false},
       {"an empty extension", good + "x:\n", false},
       {"broken UTF-8", good + "x: \xff\n", false},
+      {"CR alone", "version: STSv1\rmode: none\rmax_age: 1\r", false},
+      {"CR at the end with no LF", "version: STSv1\nmode: none\nmax_age: 1\r", false},
+      {"CR twice", "version: STSv1\r\r\nmode: none\nmax_age: 1\n", false},
+      {"an empty line at the end", good + "\n", false},
+      {"a line of blanks", good + "  \n", false},
+      {"a byte order mark", "\xef\xbb\xbf" + good, false},
+      {"a NUL", good + std::string("x: a\0b\n", 7), false},
+      {"a tab behind the colon", "version:\tSTSv1\nmode: \t none\nmax_age:1\n", true},
+      {"a tab within a value", good + "x: a\tb\n", false},
+      {"a colon in a value", good + "x: a:b: c\n", true},
+      {"a name of 33 characters", good + std::string(33, 'x') + ": a\n", false},
+      {"a name beyond ASCII", good + "\xc3\xbc: a\n", false},
+      {"a duplicate of nothing", good + "mode:\n", false},
+      {"the version twice", good + "version: STSv2\n", true},
+      {"10 digits", "version: STSv1\nmode: none\nmax_age: 0000000001\n", true},
+      {"a sign", "version: STSv1\nmode: none\nmax_age: +1\n", false},
+      {"a comment behind a value", "version: STSv1\nmode: none\nmax_age: 1 ; a second\n", false},
+      {"mode none with mx", "version: STSv1\nmode: none\nmx: a.test\nmax_age: 1\n", true},
+      {"mode none with a bad mx", "version: STSv1\nmode: none\nmx: a_b\nmax_age: 1\n", false},
+      {"two names in an mx", "version: STSv1\nmode: enforce\nmx: a.test b.test\nmax_age: 1\n", false},
+      {"an empty mx", "version: STSv1\nmode: enforce\nmx:\nmax_age: 1\n", false},
+      {"64 KiB", good + "x: " + std::string(kMaxBody - good.size() - 3, 'a'), true},
       {"HTML", "<html></html>", false},
       {"nothing", "", false},
       {"more than 64 KiB", good + "x: " + std::string(kMaxBody, 'a') + "\n", false},
@@ -103,6 +145,14 @@ TEST(StsPolicy, ToTheGrammar) {
       EXPECT_THAT(parsed.problems[0], HasSubstr("RFC 8461 3.")) << c.why;
     }
   }
+}
+
+TEST(StsTxt, TheFirstOfAFieldCounts) {
+  const std::vector<std::string> record = {"v=STSv1; x=1; id=a; X=2; x=3; id=b"};
+  const ParsedTxt parsed = parse_txt(record);
+  ASSERT_TRUE(parsed.txt);
+  EXPECT_THAT(parsed.txt->extensions, ElementsAre(names::TxtField{"x", "1"}, names::TxtField{"X", "2"}));
+  EXPECT_THAT(parsed.problems, ElementsAre(HasSubstr("x occurs more"), HasSubstr("id occurs more")));
 }
 
 TEST(StsPolicy, ValuesAndWhatIsKeptApart) {

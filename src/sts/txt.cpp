@@ -30,22 +30,19 @@ ParsedTxt parse_txt(std::span<const std::string> records) {
   Txt txt;
   bool good = true, has_id = false;
   for (const names::TxtField& f : *fields) {
-    if (f.name == "id") {
-      if (has_id) {
-        // RFC 8461 3.2: the first of a field counts.
-        problem("id occurs more than once: all but the first are ignored");
-        continue;
-      }
+    if (f.name == "id" && !has_id) {
       has_id = true;
       txt.id = f.value;
       if (is_id(f.value)) continue;
       problem("id is 1 to 32 letters and digits");
       good = false;
-    } else if (names::is_extension_value(f.value)) {
-      txt.extensions.push_back(f);
-    } else {
-      problem(fmt::format("the value of {} is empty, or has a blank, '=' or a control character", f.name));
+    } else if (!names::is_extension_value(f.value)) {
+      problem(
+          fmt::format("the value of {} is empty, or has '=' or what is not visible US-ASCII in it", f.name));
       good = false;
+    } else if (f.name == "id" || !names::add_first(txt.extensions, f)) {
+      out.problems.push_back(
+          fmt::format("RFC 8461 3.2: {} occurs more than once: all but the first are ignored", f.name));
     }
   }
   if (!has_id) problem("id is missing");
