@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "tlsrpt/uri.hpp"
 
 namespace pinnace::tlsrpt {
 namespace {
@@ -10,42 +10,33 @@ namespace {
 constexpr std::string_view kVersion = "v=TLSRPTv1";
 constexpr std::size_t kMaxUris = 100;
 
-bool has_scheme(std::string_view uri, std::string_view scheme) {
-  return uri.size() > scheme.size() &&
-         std::equal(scheme.begin(), scheme.end(), uri.begin(), [](char a, char b) {
-           return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b + 32) : b);
-         });
-}
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// RFC 3986 2: visible ASCII. Commas, semicolons and exclamation marks are escaped (RFC 8460 3).
-bool is_uri(std::string_view uri) {
-  return std::all_of(uri.begin(), uri.end(), [](char c) {
-    return c > ' ' && c < 0x7f && c != '!' && c != '"' && c != '<' && c != '>';
-  });
-}
-
-std::string_view trimmed(std::string_view s) {
-  while (s.starts_with(' ') || s.starts_with('\t')) s.remove_prefix(1);
-  while (s.ends_with(' ') || s.ends_with('\t')) s.remove_suffix(1);
-  return s;
-}
-
-// False: one that is no URI at all, and the record is not valid.
+// tlsrpt-uri *(*WSP "," *WSP tlsrpt-uri): blanks stand beside commas only. False: one is no URI at all, and
+// the record is not valid.
 bool add_uris(std::string_view list, Txt& txt, std::vector<std::string>& problems) {
-  for (bool last = false; !last;) {
+  for (bool last = false, first = true; !last; first = false) {
     const std::size_t comma = list.find(',');
-    const std::string_view uri = trimmed(list.substr(0, comma));
     last = comma == std::string_view::npos;
+    std::string_view uri = list.substr(0, comma);
     if (!last) list.remove_prefix(comma + 1);
-    if (uri.find(':') == std::string_view::npos || !is_uri(uri)) {
-      problems.emplace_back("RFC 8460 3: rua is a list of URIs with commas between them");
+    while (!first && !uri.empty() && is_blank(uri.front())) uri.remove_prefix(1);
+    while (!last && !uri.empty() && is_blank(uri.back())) uri.remove_suffix(1);
+    const UriKind kind = uri_kind(uri);
+    if (kind == UriKind::none) {
+      problems.emplace_back(
+          "RFC 8460 3: rua is a list of URIs with commas between them; ',', '!' and ';' within one are "
+          "escaped");
       return false;
     }
-    if (!has_scheme(uri, "mailto:") && !has_scheme(uri, "https:")) {
+    if (kind == UriKind::other) {
       problems.emplace_back(
           "RFC 8460 3: a report goes to a mailto: or an https: URI: another one is ignored");
     } else if (txt.rua.size() < kMaxUris) {
       txt.rua.emplace_back(uri);
+    } else {
+      problems.push_back(fmt::format("RFC 8460 3: more than {} URIs: the rest is ignored", kMaxUris));
+      return true;
     }
   }
   return true;
@@ -67,11 +58,12 @@ ParsedTxt parse_txt(std::span<const std::string> records) {
     if (f.name == "rua") {
       has_rua = true;
       good = add_uris(f.value, txt, out.problems) && good;
-    } else if (names::is_extension_value(f.value)) {
-      txt.extensions.push_back(f);
-    } else {
-      problem(fmt::format("the value of {} is empty, or has a blank, '=' or a control character", f.name));
+    } else if (!names::is_extension_value(f.value)) {
+      problem(
+          fmt::format("the value of {} is empty, or has '=' or what is not visible US-ASCII in it", f.name));
       good = false;
+    } else if (!names::add_first(txt.extensions, f)) {
+      problem(fmt::format("{} occurs more than once: all but the first are ignored", f.name));
     }
   }
   if (!has_rua) problem("rua is missing");
