@@ -4,21 +4,51 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 namespace pinnace::dane {
 namespace {
 
 constexpr std::size_t kMaxData = 16 << 10;  // no certificate that a server shows is larger
 
-std::vector<std::string_view> words(std::string_view text) {
-  std::vector<std::string_view> out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find_first_of(" \t\r\n()", at), text.size());
-    if (end > at) out.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
+std::unexpected<base::Error> bad(std::string why) {
+  return base::fail("dane.tlsa", "RFC 6698 2.2: " + std::move(why));
 }
+
+// The words of one record in a zone file. RFC 1035 5.1: ';' begins a comment, and the end of a line is the
+// record's, unless it is in parentheses.
+class Words {
+ public:
+  base::Result<std::vector<std::string_view>> read(std::string_view text) {
+    while (!text.empty()) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(line.size() + 1, text.size()));
+      const bool begun = !words_.empty() && depth_ == 0;
+      const std::size_t before = words_.size();
+      take_line(line.substr(0, line.find(';')));
+      if (begun && words_.size() > before)
+        return bad("one record is expected, and there is more than a line");
+    }
+    if (depth_ != 0 || unopened_) return bad("a parenthesis has no counterpart");
+    return std::move(words_);
+  }
+
+ private:
+  void take_line(std::string_view line) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    for (std::size_t at = 0; at < line.size();) {
+      const std::size_t end = std::min(line.find_first_of(" \t()", at), line.size());
+      if (end > at) words_.push_back(line.substr(at, end - at));
+      if (end < line.size() && line[end] == '(') ++depth_;
+      if (end < line.size() && line[end] == ')') depth_ == 0 ? void(unopened_ = true) : void(--depth_);
+      at = end + 1;
+    }
+  }
+
+  std::vector<std::string_view> words_;
+  std::size_t depth_ = 0;
+  bool unopened_ = false;
+};
 
 bool same(std::string_view word, std::string_view upper) {
   return std::equal(word.begin(), word.end(), upper.begin(), upper.end(), [](char a, char b) {
@@ -41,6 +71,46 @@ int digit(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+bool is_ttl(std::string_view word) {
+  return word.size() <= 10 &&
+         std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// RFC 1035 5.1: [owner] and, in either order, [TTL] [class] stand in front of the type.
+bool drop_front(std::vector<std::string_view>& all) {
+  std::size_t type = std::min<std::size_t>(all.size(), 4);
+  while (type > 0 && !same(all[type - 1], "TLSA")) --type;
+  if (type == 0) return true;
+  bool ttl = false, in = false;
+  for (std::size_t i = 0; i + 1 < type; ++i) {
+    if (!ttl && is_ttl(all[i])) {
+      ttl = true;
+    } else if (!in && same(all[i], "IN")) {
+      in = true;
+    } else if (i != 0) {
+      return false;
+    }
+  }
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(type));
+  return true;
+}
+
+// The words as one string of hexadecimal digits.
+base::Result<std::string> octets(std::span<const std::string_view> words) {
+  std::string out;
+  int high = -1;
+  for (const std::string_view word : words) {
+    for (const char c : word) {
+      const int value = digit(c);
+      if (value < 0) return bad("the data is hexadecimal digits");
+      if (high >= 0) out += static_cast<char>(high << 4 | value);
+      high = high >= 0 ? -1 : value;
+    }
+  }
+  if (high >= 0) return bad("the data has an odd number of digits");
+  return out;
+}
+
 }  // namespace
 
 std::optional<Tlsa> Tlsa::parse_wire(std::string_view rdata) {
@@ -50,32 +120,24 @@ std::optional<Tlsa> Tlsa::parse_wire(std::string_view rdata) {
 }
 
 base::Result<Tlsa> Tlsa::parse_text(std::string_view text) {
-  if (text.size() > 3 * kMaxData) return base::fail("dane.tlsa", "the record is too long");
-  std::vector<std::string_view> all = words(text);
-  const auto type = std::find_if(all.begin(), all.end(), [](auto w) { return same(w, "TLSA"); });
-  if (type != all.end()) all.erase(all.begin(), type + 1);
+  if (text.size() > 3 * kMaxData) return bad("the record is too long");
+  auto words = Words().read(text);
+  if (!words) return std::unexpected(words.error());
+  std::vector<std::string_view>& all = *words;
+  if (!drop_front(all))
+    return bad("an owner, a TTL and the class IN may stand in front of TLSA, nothing else");
   Tlsa out;
-  if (all.size() < 4) {
-    return base::fail("dane.tlsa",
-                      "RFC 6698 2.2: four fields are expected: usage selector matching-type hex");
-  }
+  if (all.size() < 4) return bad("four fields are expected: usage selector matching-type hex");
   const std::pair<const char*, std::uint8_t*> fields[] = {
       {"certificate usage", &out.usage}, {"selector", &out.selector}, {"matching type", &out.matching}};
   for (std::size_t i = 0; i < 3; ++i) {
     if (number(all[i], *fields[i].second)) continue;
-    return base::fail("dane.tlsa", fmt::format("RFC 6698 2.2: the {} is a number from 0 to 255, not '{}'",
-                                               fields[i].first, all[i].substr(0, 40)));
+    return bad(
+        fmt::format("the {} is a number from 0 to 255, not '{}'", fields[i].first, all[i].substr(0, 40)));
   }
-  int high = -1;
-  for (std::size_t i = 3; i < all.size(); ++i) {
-    for (const char c : all[i]) {
-      const int value = digit(c);
-      if (value < 0) return base::fail("dane.tlsa", "RFC 6698 2.2: the data is hexadecimal digits");
-      if (high >= 0) out.data += static_cast<char>(high << 4 | value);
-      high = high >= 0 ? -1 : value;
-    }
-  }
-  if (high >= 0) return base::fail("dane.tlsa", "RFC 6698 2.2: the data has an odd number of digits");
+  auto data = octets(std::span(all).subspan(3));
+  if (!data) return std::unexpected(data.error());
+  out.data = std::move(*data);
   return out;
 }
 

@@ -26,8 +26,9 @@ struct Tlsa {
 
   // RFC 6698 2.1; nothing where it is cut short.
   static std::optional<Tlsa> parse_wire(std::string_view rdata);
-  // RFC 6698 2.2: "3 1 1 ab12..."; an owner, TTL, class and type in front, parentheses and blanks
-  // within the hex are taken. Error "dane.tlsa".
+  // One record in the presentation form of RFC 6698 2.2: "3 1 1 ab12...". As in a zone file, an owner, TTL,
+  // class and type may stand in front, blanks within the hex, parentheses around lines, and comments behind
+  // ';'. The numbers are numbers: the names of RFC 7218 are for people. Error "dane.tlsa".
   static base::Result<Tlsa> parse_text(std::string_view text);
   std::string str() const;  // "3 1 1 ab12..."
   bool operator==(const Tlsa&) const = default;
