@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include "tls/chain_impl.hpp"
 
@@ -26,7 +26,9 @@ PeerChain::PeerChain(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) 
 
 base::Result<PeerChain> PeerChain::from_pem(std::string_view pem) {
   auto impl = std::make_shared<Impl>();
-  impl->certificates = read_certificates(pem);
+  auto certificates = read_certificates(pem);
+  if (!certificates) return base::fail("tls.chain", certificates.error().detail);
+  impl->certificates = std::move(*certificates);
   if (impl->certificates.empty()) {
     return base::fail("tls.chain", "there is no certificate in it: PEM is expected, the leaf first");
   }
@@ -75,7 +77,9 @@ TrustStore::TrustStore(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)
 base::Result<TrustStore> TrustStore::from_pem(std::string_view pem) {
   auto impl = std::make_shared<Impl>();
   impl->store.reset(X509_STORE_new());
-  impl->roots = read_certificates(pem);
+  auto roots = read_certificates(pem);
+  if (!roots) return base::fail("tls.roots", roots.error().detail);
+  impl->roots = std::move(*roots);
   for (const auto& root : impl->roots) {
     X509_STORE_add_cert(impl->store.get(), root.get());
     impl->by_pin.emplace(spki_pin(root.get()), root.get());
@@ -87,8 +91,13 @@ base::Result<TrustStore> TrustStore::from_pem(std::string_view pem) {
 
 base::Result<TrustStore> TrustStore::load(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) return base::fail("tls.roots", fmt::format("cannot read the trust anchors in {}", file));
-  const std::string pem{std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream read;
+  // A directory opens and cannot be read.
+  if (in && in.peek() != std::ifstream::traits_type::eof()) read << in.rdbuf();
+  if (!in.is_open() || in.bad()) {
+    return base::fail("tls.roots", fmt::format("cannot read the trust anchors in {}", file));
+  }
+  const std::string pem = read.str();
   auto store = from_pem(pem);
   if (!store) return base::fail("tls.roots", fmt::format("{}: {}", file, store.error().detail));
   return store;

@@ -37,11 +37,17 @@ std::string take_error() {
   return reason ? reason : "error " + std::to_string(code);
 }
 
-std::vector<X509Ptr> read_certificates(std::string_view pem) {
+base::Result<std::vector<X509Ptr>> read_certificates(std::string_view pem) {
   std::vector<X509Ptr> out;
   const BioPtr in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   while (X509* one = PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)) out.emplace_back(one);
+  // So it ends where no more PEM is to come.
+  const bool end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
+  if (!end) {
+    return base::fail("tls.pem", "certificate " + std::to_string(out.size() + 1) +
+                                     " in it is damaged: export it again, in PEM");
+  }
   return out;
 }
 

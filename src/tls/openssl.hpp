@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "pins/pin.hpp"
 
 namespace pinnace::tls {
@@ -36,7 +37,8 @@ pins::Pin spki_pin(EVP_PKEY* key);
 // The newest error of this thread's queue as text, and an empty queue.
 std::string take_error();
 
-// Every certificate of a PEM text, in order; nothing of it is checked.
-std::vector<X509Ptr> read_certificates(std::string_view pem);
+// Every certificate of a PEM text, in order; nothing of it is checked, and what stands between them is passed
+// over. Error "tls.pem": one that is damaged.
+base::Result<std::vector<X509Ptr>> read_certificates(std::string_view pem);
 
 }  // namespace pinnace::tls

@@ -214,8 +214,8 @@ base::Result<ServerContext> ServerContext::load(const std::string& certificate_f
 base::Result<pins::Pin> pin_of_file(const std::string& file) {
   auto pem = read_file(file, "tls.key");
   if (!pem) return std::unexpected(pem.error());
-  if (const auto certificates = read_certificates(*pem); !certificates.empty()) {
-    return spki_pin(certificates[0].get());
+  if (const auto certificates = read_certificates(*pem); certificates && !certificates->empty()) {
+    return spki_pin((*certificates)[0].get());
   }
   const BioPtr in(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
   const KeyPtr public_key(PEM_read_bio_PUBKEY(in.get(), nullptr, nullptr, nullptr));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "names/domain.hpp"
 #include "tls/chain_impl.hpp"
 
 namespace pinnace::tls {
@@ -16,11 +17,20 @@ SSL_CTX* dane_context() {
   return context.get();
 }
 
-// Only so, and never by the subject's CN: partial wildcards are nobody's name.
-constexpr unsigned kNameFlags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+// RFC 7672 3.2.3: a wildcard is a whole first label; the subject's CN is looked at where there is no dNSName.
+constexpr unsigned kDaneNames = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+// RFC 8461 4.2: a SAN dNSName it must be.
+constexpr unsigned kWebpkiNames = kDaneNames | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
 
-std::string without_dot(const std::string& name) {
-  return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+// Reference identifiers as RFC 6125 6.4 compares them: in A-labels, no dot at the end. What is no domain
+// name, such as an address, is nobody's name: OpenSSL would take "" for any name and ".x.test" for all below
+// it.
+std::vector<std::string> references(std::span<const std::string> names) {
+  std::vector<std::string> out;
+  for (const std::string& name : names) {
+    if (const auto domain = names::Domain::parse(name)) out.push_back(domain->str());
+  }
+  return out;
 }
 
 bool add(SSL* ssl, const dane::Tlsa& r) {
@@ -103,13 +113,14 @@ std::string reason_of(int error, std::span<const std::string> names) {
 }
 
 Verified verify_dane(const PeerChain& chain, const std::vector<dane::Tlsa>& records,
-                     std::span<const std::string> names, base::Time at) {
+                     std::span<const std::string> given, base::Time at) {
+  const std::vector<std::string> names = references(given);
   const SslPtr ssl(SSL_new(dane_context()));
-  SSL_dane_enable(ssl.get(), names.empty() ? "invalid" : without_dot(names.front()).c_str());
+  SSL_dane_enable(ssl.get(), names.empty() ? "invalid" : names.front().c_str());
   // RFC 7671 5.1: under DANE-EE(3) neither name nor dates of the leaf are looked at.
   SSL_dane_set_flags(ssl.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-  SSL_set_hostflags(ssl.get(), kNameFlags);
-  for (std::size_t i = 1; i < names.size(); ++i) SSL_add1_host(ssl.get(), without_dot(names[i]).c_str());
+  SSL_set_hostflags(ssl.get(), kDaneNames);
+  for (std::size_t i = 1; i < names.size(); ++i) SSL_add1_host(ssl.get(), names[i].c_str());
   for (const dane::Tlsa& record : records) {
     if (record.usage == dane::kDaneEe || !names.empty()) add(ssl.get(), record);
   }
@@ -190,6 +201,11 @@ TlsaMatch match_tlsa(const PeerChain& chain, const std::vector<dane::Tlsa>& reco
     return out;
   }
   const Verified found = verify_dane(chain, usable, names, at);
+  if (found.ok && !found.authority_in_time) {
+    // RFC 7671 5.2: under DANE-TA(2) dates count, the anchor's own too, self-signed or not.
+    out.reason = "the chain does not hold: the CA's own certificate is not valid at this time";
+    return out;
+  }
   out.ok = found.ok;
   out.matched = found.record;
   out.reason = found.ok ? fmt::format("TLSA {} matches {}", found.record ? found.record->str() : "",
@@ -208,21 +224,21 @@ bool well_formed(const dane::Tlsa& record) {
 
 bool name_matches(const std::vector<std::string>& dns_names, const std::string& host) {
   const X509Ptr certificate(X509_new());
-  GENERAL_NAMES* names = sk_GENERAL_NAME_new_null();
+  GENERAL_NAMES* presented = sk_GENERAL_NAME_new_null();
   for (const std::string& text : dns_names) {
     ASN1_IA5STRING* string = ASN1_IA5STRING_new();
     ASN1_STRING_set(string, text.data(), static_cast<int>(text.size()));
     GENERAL_NAME* name = GENERAL_NAME_new();
     GENERAL_NAME_set0_value(name, GEN_DNS, string);
-    sk_GENERAL_NAME_push(names, name);
+    sk_GENERAL_NAME_push(presented, name);
   }
-  X509_add1_ext_i2d(certificate.get(), NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT);
-  sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
-  const std::string plain = without_dot(host);
-  const bool matches =
-      X509_check_host(certificate.get(), plain.data(), plain.size(), kNameFlags, nullptr) == 1;
+  X509_add1_ext_i2d(certificate.get(), NID_subject_alt_name, presented, 0, X509V3_ADD_DEFAULT);
+  sk_GENERAL_NAME_pop_free(presented, GENERAL_NAME_free);
+  const auto reference = names::Domain::parse(host);
+  const bool matches = reference && X509_check_host(certificate.get(), reference->str().data(),
+                                                    reference->str().size(), kWebpkiNames, nullptr) == 1;
   ERR_clear_error();
-  return matches && !plain.empty();
+  return matches;
 }
 
 std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
@@ -238,14 +254,15 @@ std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pin
 std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots,
                            base::Time at) {
   if (chain.empty()) return "no certificate was presented";
+  const auto reference = names::Domain::parse(name);
+  if (!reference) return reference.error().detail;
   const StackPtr stack = presented(chain);
   const StoreCtxPtr ctx(X509_STORE_CTX_new());
   X509_STORE_CTX_init(ctx.get(), roots.impl().store.get(), chain.impl().certificates[0].get(), stack.get());
   X509_STORE_CTX_set_default(ctx.get(), "ssl_server");
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(ctx.get());
-  X509_VERIFY_PARAM_set_hostflags(param, kNameFlags);
-  const std::string reference = without_dot(name);
-  X509_VERIFY_PARAM_set1_host(param, reference.c_str(), reference.size());
+  X509_VERIFY_PARAM_set_hostflags(param, kWebpkiNames);
+  X509_VERIFY_PARAM_set1_host(param, reference->str().data(), reference->str().size());
   set_time(param, at);
   const int verified = X509_verify_cert(ctx.get());
   const int error = X509_STORE_CTX_get_error(ctx.get());
