@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "app/answer.hpp"
 #include "app/commands.hpp"
 #include "app/offline_input.hpp"
+#include "names/domain.hpp"
+#include "names/txt_strings.hpp"
 #include "sts/policy.hpp"
 #include "sts/txt.hpp"
 #include "tlsrpt/txt.hpp"
@@ -22,7 +25,7 @@ json::array array_of(const std::vector<std::string>& texts) {
 
 json::object object_of(const std::vector<names::TxtField>& fields) {
   json::object out;
-  for (const names::TxtField& f : fields) out[f.name] = f.value;
+  for (const names::TxtField& f : fields) out.emplace(f.name, f.value);
   return out;
 }
 
@@ -31,17 +34,17 @@ int report(bool valid, json::object values, const std::vector<std::string>& prob
   if (as_json) {
     values["valid"] = valid;
     values["problems"] = array_of(problems);
-    fmt::print("{}\n", json::serialize(values));
+    print_json(std::move(values));
   } else {
     fmt::print("{}\n", valid ? "valid" : "INVALID");
     for (const auto& [key, value] : values)
       fmt::print("  {}: {}\n", std::string(key), json::serialize(value));
-    for (const std::string& p : problems) fmt::print("  problem: {}\n", p);
+    for (const std::string& p : problems) fmt::print("  problem: {}\n", printable(p));
   }
   return valid ? kYes : kNo;
 }
 
-// The TXT records of one name, a line each.
+// The TXT records of one name, a line each: the text, or quoted strings as zone files have them.
 base::Result<std::vector<std::string>> read_records(const std::string& file) {
   const auto text = read_file(file);
   if (!text) return std::unexpected(text.error());
@@ -50,6 +53,7 @@ base::Result<std::vector<std::string>> read_records(const std::string& file) {
     const std::size_t end = std::min(text->find('\n', at), text->size());
     std::string line = text->substr(at, end - at);
     if (line.ends_with('\r')) line.pop_back();
+    if (auto joined = names::joined_strings(line)) line = std::move(*joined);
     if (!line.empty()) out.push_back(std::move(line));
     at = end + 1;
   }
@@ -64,6 +68,7 @@ int lint_sts_txt(const std::string& file, bool as_json) {
   const sts::ParsedTxt parsed = sts::parse_txt(*records);
   json::object values;
   if (parsed.txt) {
+    values["v"] = "STSv1";
     values["id"] = parsed.txt->id;
     values["extensions"] = object_of(parsed.txt->extensions);
   }
@@ -95,6 +100,7 @@ int lint_tlsrpt_txt(const std::string& file, bool as_json) {
   const tlsrpt::ParsedTxt parsed = tlsrpt::parse_txt(*records);
   json::object values;
   if (parsed.txt) {
+    values["v"] = "TLSRPTv1";
     values["rua"] = array_of(parsed.txt->rua);
     values["extensions"] = object_of(parsed.txt->extensions);
   }
@@ -104,6 +110,9 @@ int lint_tlsrpt_txt(const std::string& file, bool as_json) {
 int match_mx(const std::string& host, const std::vector<std::string>& patterns, bool as_json) {
   json::value by = nullptr;
   std::vector<std::string> problems;
+  if (const auto name = names::Domain::parse(host); !name) {
+    problems.push_back("RFC 8461 4.1: " + name.error().detail);
+  }
   for (const std::string& text : patterns) {
     const auto pattern = names::MxPattern::parse(text);
     // What is no pattern matches nothing.
@@ -116,10 +125,10 @@ int match_mx(const std::string& host, const std::vector<std::string>& patterns, 
     out["match"] = match;
     out["pattern"] = by;
     out["problems"] = array_of(problems);
-    fmt::print("{}\n", json::serialize(out));
+    print_json(std::move(out));
   } else {
     fmt::print("{}\n", match ? "matches" : "does not match");
-    for (const std::string& p : problems) fmt::print("  problem: {}\n", p);
+    for (const std::string& p : problems) fmt::print("  problem: {}\n", printable(p));
   }
   return match ? kYes : kNo;
 }

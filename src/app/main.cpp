@@ -1,5 +1,6 @@
 // The command line: every command, its options, and where it goes.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 
 #include "app/commands.hpp"
@@ -147,9 +148,11 @@ void add_declaration_lints(CLI::App& linting, app::LintRequest& lint, int& code)
   } kinds[] = {
       {"tlsa", "a TLSA record's presentation form, and whether SMTP can use it", "\"3 1 1 ab12...\"",
        app::lint_tlsa},
-      {"sts-txt", "the TXT records at _mta-sts", "A record a line", app::lint_sts_txt},
+      {"sts-txt", "the TXT records at _mta-sts", "A record a line, as text or as quoted strings",
+       app::lint_sts_txt},
       {"sts-policy", "an MTA-STS policy", "The policy as it is served", app::lint_sts_policy},
-      {"tlsrpt-txt", "the TXT records at _smtp._tls", "A record a line", app::lint_tlsrpt_txt},
+      {"tlsrpt-txt", "the TXT records at _smtp._tls", "A record a line, as text or as quoted strings",
+       app::lint_tlsrpt_txt},
   };
   for (const auto& kind : kinds) {
     auto* command = linting.add_subcommand(
@@ -207,14 +210,27 @@ void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyReq
   one->add_option("--tlsa", verify.tlsa, "TLSA records: 'usage selector type hex' a line");
   one->add_flag("--webpki", verify.webpki, "A trusted CA vouches for the chain, and the leaf has the name");
   one->add_option("--chain", verify.chain, "The chain, PEM, leaf first")->required();
-  one->add_option(
-         "--name", verify.names,
-         "The server's name, which a leaf under a CA must bear; several may be given, and one is enough")
-      ->required();
+  one->add_option("--name", verify.names,
+                  "The server's name, which a leaf under a CA must bear; may be given several times, and one "
+                  "is enough")
+      ->required()
+      ->allow_extra_args(false);
   one->add_option("--roots", verify.roots, "Trust anchors, PEM (default: the system's)");
   one->add_option("--time", verify.time, "When: 2026-11-23T18:27:51Z, or seconds since 1970 (default: now)");
   one->add_flag("--json", json, "Answers are in JSON anyway");
   one->callback([&] { code = app::verify_chain(verify); });
+}
+
+// CLI11 takes "[a,b]" for a list of values where several may follow, and "[mx.example.org]" for the name in
+// it. No name has brackets: with a blank behind it an argument of `match` stays as wrong as it is.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> out(argv + 1, argv + argc);
+  const bool match = !out.empty() && out[0] == "match";
+  for (std::string& text : out) {
+    if (match && text.starts_with('[') && text.ends_with(']')) text += ' ';
+  }
+  std::reverse(out.begin(), out.end());  // as CLI11 takes them
+  return out;
 }
 
 }  // namespace
@@ -266,7 +282,7 @@ int main(int argc, char** argv) {
   add_offline_commands(root, lint, verify, json, code);
 
   try {
-    root.parse(argc, argv);
+    root.parse(arguments(argc, argv));
   } catch (const CLI::ParseError& e) {
     return root.exit(e) == 0 ? 0 : 2;
   } catch (const std::exception& e) {
