@@ -14,7 +14,7 @@ namespace pinnace::app {
 namespace json = boost::json;
 namespace {
 
-// A record a line; '#' begins a comment.
+// A record a line; '#' or, as in zone files, ';' begins a comment.
 base::Result<std::vector<dane::Tlsa>> read_tlsa(const std::string& path) {
   const auto text = read_file(path);
   if (!text) return std::unexpected(text.error());
@@ -23,7 +23,7 @@ base::Result<std::vector<dane::Tlsa>> read_tlsa(const std::string& path) {
   for (std::size_t at = 0; at < text->size(); ++number) {
     const std::size_t end = std::min(text->find('\n', at), text->size());
     const std::string whole = text->substr(at, end - at);
-    const std::string line = whole.substr(0, whole.find('#'));
+    const std::string line = whole.substr(0, whole.find_first_of("#;"));
     at = end + 1;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto record = dane::Tlsa::parse_text(line);
