@@ -58,9 +58,8 @@ bool same(std::string_view word, std::string_view upper) {
 
 bool number(std::string_view word, std::uint8_t& out) {
   unsigned value = 0;
-  const char* const last = word.data() + word.size();
-  const auto [end, code] = std::from_chars(word.data(), last, value);
-  if (code != std::errc{} || end != last || value > 255) return false;
+  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (code != std::errc{} || end != word.data() + word.size() || value > 255) return false;
   out = static_cast<std::uint8_t>(value);
   return true;
 }

@@ -7,6 +7,8 @@
 namespace pinnace::names {
 namespace {
 
+constexpr std::size_t kMaxExtensions = 1000;
+
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool is_alphanum(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -71,7 +73,8 @@ base::Result<std::vector<TxtField>> txt_fields(std::span<const std::string> reco
 bool add_first(std::vector<TxtField>& fields, TxtField field) {
   const auto same = [&field](const TxtField& f) { return f.name == field.name; };
   if (std::any_of(fields.begin(), fields.end(), same)) return false;
-  fields.push_back(std::move(field));
+  // Nothing looks at them but people: whoever sends thousands does not cost thousands of comparisons each.
+  if (fields.size() < kMaxExtensions) fields.push_back(std::move(field));
   return true;
 }
 

@@ -26,7 +26,8 @@ base::Result<std::vector<TxtField>> txt_fields(std::span<const std::string> reco
 // A field's name, in these records and in MTA-STS policies: 1 to 32 letters, digits, '_', '-', '.'.
 bool is_field_name(std::string_view name);
 
-// False, and nothing is added: a field of that name is there. RFC 8461 3.2: the first of a field counts.
+// False, and nothing is added: a field of that name is there. RFC 8461 3.2: the first of a field counts. At
+// most 1000 are kept.
 bool add_first(std::vector<TxtField>& fields, TxtField field);
 
 // ABNF of the extensions' values: visible ASCII but "=" and ";".

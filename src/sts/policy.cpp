@@ -29,10 +29,10 @@ std::optional<Mode> mode_of(std::string_view value) {
 
 std::optional<base::Seconds> age_of(std::string_view value) {
   std::int64_t seconds = 0;
-  const char* const last = value.data() + value.size();
   const bool digits = !value.empty() && value.size() <= 10 &&
                       std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits || std::from_chars(value.data(), last, seconds).ptr != last) return std::nullopt;
+  if (!digits) return std::nullopt;
+  std::from_chars(value.data(), value.data() + value.size(), seconds);
   if (base::Seconds(seconds) > kMaxAge) return std::nullopt;
   return base::Seconds(seconds);
 }
@@ -91,12 +91,11 @@ void Reader::field(std::string_view name, std::string_view value) {
     add_mx(value);
   } else if (!is_value(value)) {
     broken(fmt::format("the value of {} is empty, is not UTF-8, or has a control character", name));
-  } else if (name == "version" || name == "mode" || name == "max_age") {
-    again(name);  // whatever it says, as long as it is a field
   } else if (name == "pin-sha256") {
     add_pin(value);
-  } else if (!names::add_first(policy_.extensions, {std::string(name), std::string(value)})) {
-    again(name);
+  } else if (name == "version" || name == "mode" || name == "max_age" ||
+             !names::add_first(policy_.extensions, {std::string(name), std::string(value)})) {
+    again(name);  // whatever it says, as long as it is a field
   }
 }
 

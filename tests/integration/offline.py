@@ -10,8 +10,8 @@ PINNACE = os.path.join(os.environ.get("PINNACE_BUILD", os.path.join(SOURCE, "bui
 SECTION = r"RFC \d+ \d"
 
 
-def run(*arguments, stdin=b"", **how):
-    return subprocess.run([PINNACE, *arguments], input=stdin, capture_output=True, timeout=20, check=False, **how)
+def run(*arguments, stdin=b""):
+    return subprocess.run([PINNACE, *arguments], input=stdin, capture_output=True, timeout=20, check=False)
 
 
 class OfflineTest(unittest.TestCase):

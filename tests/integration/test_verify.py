@@ -41,12 +41,13 @@ class Authority:
         """A P-256 key, and a certificate for it by `issuer`, or by itself."""
         lines = "".join(f"{key}={value}\n" for key, value in extensions.items())
         self.write(name + ".ext", lines.encode())
-        self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", name + ".key")
-        self.openssl("req", "-new", "-key", name + ".key", "-subj", f"/CN={common_name}", "-out", name + ".csr")
+        key, request = name + ".key", name + ".csr"
+        self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        self.openssl("req", "-new", "-key", key, "-subj", f"/CN={common_name}", "-out", request)
         by = ("-CA", issuer + ".pem", "-CAkey", issuer + ".key", "-CAcreateserial") if issuer else ()
-        signer = by or ("-signkey", name + ".key")
+        signer = by or ("-signkey", key)
         self.openssl(
-            *("x509", "-req", "-in", name + ".csr", *signer, "-days", str(days)),
+            *("x509", "-req", "-in", request, *signer, "-days", str(days)),
             *("-extfile", name + ".ext", "-out", name + ".pem"),
         )
 
@@ -75,7 +76,6 @@ class VerifyTest(OfflineTest):
     @classmethod
     def setUpClass(cls):
         cls.made = made = Authority(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.now = datetime.datetime.now(datetime.timezone.utc)
         made.authority("root")
         made.authority("intermediate", "root")
         made.authority("other")
@@ -94,6 +94,7 @@ class VerifyTest(OfflineTest):
         made.make("client", "intermediate", subjectAltName=san, extendedKeyUsage="clientAuth")
         made.make("self-signed", subjectAltName=san, basicConstraints="CA:FALSE")
         made.make("under-leaf", "leaf", subjectAltName=san)
+        cls.now = datetime.datetime.now(datetime.timezone.utc)  # when all of them are valid
 
     def at(self, days):
         return (self.now + days * DAY).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -107,8 +108,8 @@ class VerifyTest(OfflineTest):
                 files = against or ("--tlsa", self.made.write("tlsa", "\n".join(more).encode()))
                 options = [option for name in names.split() for option in ("--name", name)]
                 found = self.answer(
-                    0 if ok else 1,
-                    *("verify", "chain", *files, "--chain", self.chain(chain), *options, "--time", self.at(days)),
+                    *(0 if ok else 1, "verify", "chain", *files, "--chain", self.chain(chain)),
+                    *(*options, "--time", self.at(days)),
                 )
                 self.assertEqual(ok, found["ok"], found)
                 self.assertTrue(ok or found["problems"], found)
@@ -159,7 +160,7 @@ class VerifyTest(OfflineTest):
                 ("RFC 7671 5.2.3: and 2 1 0", "leaf", mx, 0, [tlsa(2, 1, 0, "intermediate")], True),
                 ("the chain is whole", "leaf root", mx, 0, [tlsa(2, 0, 1, "root")], False),
                 ("its order is free", "leaf root intermediate", mx, 0, [tlsa(2, 0, 1, "root")], True),
-                ("a CA that signed nothing", "leaf intermediate other", mx, 0, [tlsa(2, 0, 1, "other")], False),
+                ("a CA beside it", "leaf intermediate other", mx, 0, [tlsa(2, 0, 1, "other")], False),
                 ("a leaf is no CA", "under-leaf leaf", mx, 0, [tlsa(2, 0, 1, "leaf")], False),
                 ("nor its own", "leaf intermediate", mx, 0, [tlsa(2, 0, 1, "leaf")], False),
                 ("nor its own", "self-signed", mx, 0, [tlsa(2, 0, 1, "self-signed")], False),
