@@ -17,10 +17,9 @@ SSL_CTX* dane_context() {
   return context.get();
 }
 
-// RFC 7672 3.2.3: a wildcard is a whole first label; the subject's CN is looked at where there is no dNSName.
-constexpr unsigned kDaneNames = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
-// RFC 8461 4.2: a SAN dNSName it must be.
-constexpr unsigned kWebpkiNames = kDaneNames | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+// RFC 7672 3.2.3, RFC 8461 4.2: a SAN dNSName it must be, its wildcard a whole first label. The subject's CN
+// is never a name (docs/decisions/0002-pins-as-dane-records.md).
+constexpr unsigned kNameFlags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
 
 // Reference identifiers as RFC 6125 6.4 compares them: in A-labels, no dot at the end. What is no domain
 // name, such as an address, is nobody's name: OpenSSL would take "" for any name and ".x.test" for all below
@@ -119,7 +118,7 @@ Verified verify_dane(const PeerChain& chain, const std::vector<dane::Tlsa>& reco
   SSL_dane_enable(ssl.get(), names.empty() ? "invalid" : names.front().c_str());
   // RFC 7671 5.1: under DANE-EE(3) neither name nor dates of the leaf are looked at.
   SSL_dane_set_flags(ssl.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-  SSL_set_hostflags(ssl.get(), kDaneNames);
+  SSL_set_hostflags(ssl.get(), kNameFlags);
   for (std::size_t i = 1; i < names.size(); ++i) SSL_add1_host(ssl.get(), names[i].c_str());
   for (const dane::Tlsa& record : records) {
     if (record.usage == dane::kDaneEe || !names.empty()) add(ssl.get(), record);
@@ -236,7 +235,7 @@ bool name_matches(const std::vector<std::string>& dns_names, const std::string& 
   sk_GENERAL_NAME_pop_free(presented, GENERAL_NAME_free);
   const auto reference = names::Domain::parse(host);
   const bool matches = reference && X509_check_host(certificate.get(), reference->str().data(),
-                                                    reference->str().size(), kWebpkiNames, nullptr) == 1;
+                                                    reference->str().size(), kNameFlags, nullptr) == 1;
   ERR_clear_error();
   return matches;
 }
@@ -261,7 +260,7 @@ std::string webpki_problem(const PeerChain& chain, const std::string& name, cons
   X509_STORE_CTX_init(ctx.get(), roots.impl().store.get(), chain.impl().certificates[0].get(), stack.get());
   X509_STORE_CTX_set_default(ctx.get(), "ssl_server");
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(ctx.get());
-  X509_VERIFY_PARAM_set_hostflags(param, kWebpkiNames);
+  X509_VERIFY_PARAM_set_hostflags(param, kNameFlags);
   X509_VERIFY_PARAM_set1_host(param, reference->str().data(), reference->str().size());
   set_time(param, at);
   const int verified = X509_verify_cert(ctx.get());
