@@ -18,7 +18,7 @@ struct Node {
 void print(const Node& node, const std::string& margin) {
   for (std::size_t i = 0; i < node.below.size(); ++i) {
     const bool last = i + 1 == node.below.size();
-    fmt::print("{}{}{}\n", margin, last ? "└─ " : "├─ ", tame(node.below[i].text));
+    fmt::print("{}{}{}\n", margin, last ? "└─ " : "├─ ", printable(node.below[i].text));
     print(node.below[i], margin + (last ? "   " : "│  "));
   }
 }
@@ -100,7 +100,8 @@ void show(const json::value& answer) {
   root.below.push_back(sts_node(answer.at("sts")));
   for (const auto& host : answer.at("hosts").as_array()) root.below.push_back(host_node(host));
   root.below.push_back({str(answer, "verdict"), {}});
-  fmt::print("{}{}\n", tame(root.text), str(answer, "wish") == "-" ? "" : "  (" + str(answer, "wish") + ")");
+  fmt::print("{}{}\n", printable(root.text),
+             str(answer, "wish") == "-" ? "" : "  (" + str(answer, "wish") + ")");
   print(root, "");
 }
 

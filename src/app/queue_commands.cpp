@@ -11,20 +11,20 @@ namespace {
 
 void show_message(const json::value& m) {
   fmt::print("{}  {}  {} octets  from <{}>  by {}\n", str(m, "id"), str(m, "arrived"), str(m, "size"),
-             tame(str(m, "sender")), tame(str(m, "client")));
+             printable(str(m, "sender")), printable(str(m, "client")));
   const std::string wish = str(m, "tls_wish");
   if (wish == "require") fmt::print("    TLS is a must on its whole way (REQUIRETLS)\n");
   if (wish == "waive") fmt::print("    rather without TLS than not at all (TLS-Required: No)\n");
   for (const auto& r : m.as_object().at("recipients").as_array()) {
-    fmt::print("    <{}>  {}  attempts {}  {}\n", tame(str(r, "address")), str(r, "state"),
+    fmt::print("    <{}>  {}  attempts {}  {}\n", printable(str(r, "address")), str(r, "state"),
                str(r, "attempts"), str(r, "next_attempt") == "-" ? "" : "next " + str(r, "next_attempt"));
     if (!r.at("reason").as_string().empty()) {
-      fmt::print("        {} {}\n", str(r, "last_status"), tame(str(r, "reason")));
+      fmt::print("        {} {}\n", str(r, "last_status"), printable(str(r, "reason")));
     }
     if (!r.at("reply").as_string().empty())
-      fmt::print("        {} said: {}\n", str(r, "host"), tame(str(r, "reply")));
+      fmt::print("        {} said: {}\n", str(r, "host"), printable(str(r, "reply")));
     const std::string policy = str(r, "policy");
-    if (!policy.empty() && policy != "-") fmt::print("        policy: {}\n", tame(policy));
+    if (!policy.empty() && policy != "-") fmt::print("        policy: {}\n", printable(policy));
   }
 }
 

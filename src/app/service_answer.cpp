@@ -31,11 +31,4 @@ std::string str(const json::value& object, std::string_view key) {
   return v && v->is_string() ? std::string(v->as_string()) : v && !v->is_null() ? json::serialize(*v) : "-";
 }
 
-std::string tame(std::string text) {
-  for (char& c : text) {
-    if ((c >= 0 && c < ' ') || c == 0x7f) c = '?';
-  }
-  return text;
-}
-
 }  // namespace pinnace::app

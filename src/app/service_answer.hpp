@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/answer.hpp"
 #include "app/commands.hpp"
 #include "base/error.hpp"
 
@@ -21,9 +22,8 @@ int show_answer(const base::Result<boost::json::value>& answer, bool as_json, co
 // A field as text; "-" where there is none.
 std::string str(const boost::json::value& object, std::string_view key);
 // What a peer said must not steer the terminal.
-std::string tame(std::string text);
 inline std::string tamed(const boost::json::value& object, std::string_view key) {
-  return tame(str(object, key));
+  return printable(str(object, key));
 }
 
 }  // namespace pinnace::app
