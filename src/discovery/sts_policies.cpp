@@ -95,8 +95,14 @@ io::Task<void> StsPolicies::check_again(names::Domain domain) {
 }
 
 io::Task<base::Result<>> StsPolicies::forget(std::string domain) {
+  // A fetch under way would bring it back.
+  for (auto other = flights_.find(domain); other != flights_.end(); other = flights_.find(domain)) {
+    const std::shared_ptr<Flight> flight = other->second;
+    co_await flight->ended.wait();
+  }
   failures_.erase(domain);
-  return store_.erase(std::move(domain));
+  auto done = co_await store_.erase(std::move(domain));
+  co_return done;
 }
 
 std::shared_ptr<const sts::Cached> StsPolicies::live(const std::string& domain) {

@@ -54,7 +54,7 @@ class StsPolicies {
   io::Task<void> check_again(names::Domain domain);
 
   base::Result<std::vector<sts::Cached>> list() const;  // expired ones too
-  io::Task<base::Result<>> forget(std::string domain);
+  io::Task<base::Result<>> forget(std::string domain);  // waits for a fetch under way
 
  private:
   struct FoundTxt;
