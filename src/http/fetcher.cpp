@@ -68,7 +68,7 @@ struct Fetcher::Impl {
           work();
         }) {}
 
-  bool push(Job job);
+  Done begin(Request request);
   void answer(Job job, base::Result<Response> result);
   bool take_new();
   void start_waiting();
@@ -92,15 +92,26 @@ struct Fetcher::Impl {
   std::thread thread;
 };
 
-bool Fetcher::Impl::push(Job job) {
+// What will be set, or is: with an error, where nothing can be asked.
+Done Fetcher::Impl::begin(Request request) {
+  const auto done = std::make_shared<io::OneShot<base::Result<Response>>>();
+  if (auto good = check(request, settings); !good) {
+    done->set(std::unexpected(good.error()));
+    return done;
+  }
+  const auto deadline = io::Steady::now() + settings.timeout;
+  Job job{std::make_unique<Transfer>(std::move(request), settings, roots, deadline), done};
   {
     const std::lock_guard lock(mutex);
-    if (open == kMostOpen) return false;
+    if (open == kMostOpen) {
+      done->set(base::fail("http.transfer", "too many HTTPS requests wait for their turn"));
+      return done;
+    }
     ++open;
     incoming.push_back(std::move(job));
   }
   curl_multi_wakeup(multi.get());
-  return true;
+  return done;
 }
 
 void Fetcher::Impl::answer(Job job, base::Result<Response> result) {
@@ -188,15 +199,10 @@ Fetcher::~Fetcher() {
 }
 
 io::Task<base::Result<Response>> Fetcher::get(Request request) {
-  Impl& impl = *impl_;
-  if (auto good = check(request, impl.settings); !good) co_return std::unexpected(good.error());
-  const auto done = std::make_shared<io::OneShot<base::Result<Response>>>();
-  Job job{std::make_unique<Transfer>(std::move(request), impl.settings, impl.roots,
-                                     io::Steady::now() + impl.settings.timeout),
-          done};
-  const bool taken = impl.push(std::move(job));
-  if (!taken) co_return base::fail("http.transfer", "too many HTTPS requests wait for their turn");
-  co_return co_await *done;
+  const Done done = impl_->begin(std::move(request));
+  // Named first: g++ 12 waits on a copy of what `*done` gives.
+  io::OneShot<base::Result<Response>>& arrival = *done;
+  co_return co_await arrival;
 }
 
 }  // namespace pinnace::http
