@@ -80,6 +80,9 @@ class Timer {
 template <class T>
 class OneShot {
  public:
+  OneShot() = default;
+  OneShot(const OneShot&) = delete;  // g++ 12 would wait on a copy of what a call gives
+
   void set(T value) {
     value_.emplace(std::move(value));
     if (auto waiter = std::exchange(waiter_, {})) waiter.resume();

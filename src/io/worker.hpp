@@ -29,7 +29,9 @@ class Worker {
       auto value = std::make_shared<T>(job());
       loop_.post([done, value] { done->set(std::move(*value)); });
     });
-    co_return co_await *done;
+    // Named first: g++ 12 would wait on a copy of what `*done` gives.
+    OneShot<T>& arrival = *done;
+    co_return co_await arrival;
   }
 
  private:
