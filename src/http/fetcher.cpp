@@ -100,7 +100,7 @@ Done Fetcher::Impl::begin(Request request) {
     return done;
   }
   const auto deadline = io::Steady::now() + settings.timeout;
-  Job job{std::make_unique<Transfer>(std::move(request), settings, roots, deadline), done};
+  auto transfer = std::make_unique<Transfer>(std::move(request), settings, roots, deadline);
   {
     const std::lock_guard lock(mutex);
     if (open == kMostOpen) {
@@ -108,7 +108,7 @@ Done Fetcher::Impl::begin(Request request) {
       return done;
     }
     ++open;
-    incoming.push_back(std::move(job));
+    incoming.emplace_back(std::move(transfer), done);
   }
   curl_multi_wakeup(multi.get());
   return done;
