@@ -230,9 +230,10 @@ TEST(Fetcher, ManyTakeTurns) {
 }
 
 TEST(Fetcher, TheWaitForATurnHasTheSameDeadline) {
+  const auto start = io::Steady::now();
   const Fetched got = fetch({"", true}, good(), {kHost, "127.0.0.1", 1s, 40});
+  EXPECT_LT(io::Steady::now() - start, 2s) << "those who waited for the first had no second of their own";
   for (const auto& r : got.results) EXPECT_EQ(r.error().code, "http.timeout");
-  EXPECT_LE(got.heads.size(), 32U);
 }
 
 TEST(Fetcher, DroppedWithItsLoopWhileUnderWay) {
