@@ -51,23 +51,27 @@ Problem Session::failed() const {
   return p;
 }
 
-io::Task<Attempt<bool>> Session::open() {
+io::Task<Attempt<bool>> Session::open_once() {
   using Tls = smtp::Client::Tls;
-  const Tls first = decision_->tls_required ? Tls::required
-                    : decision_->tls_never  ? Tls::none
-                                            : Tls::opportunistic;
-  auto opened = co_await try_open(first);
+  const Tls tls = decision_->tls_required ? Tls::required
+                  : decision_->tls_never  ? Tls::none
+                                          : Tls::opportunistic;
+  return try_open(tls);
+}
+
+io::Task<Attempt<bool>> Session::open() {
+  auto opened = co_await open_once();
   // Opportunistic TLS (RFC 7435): where nothing demands it, TLS that fails is no worse than none.
-  if (!opened && tls_failed_ && !decision_->tls_required) {
+  if (!opened && handshake_failure_ && !decision_->tls_required) {
     base::log_warning("tls_failed_sending_without",
                       {{"host", host_name_}, {"address", address_.str()}, {"reason", opened.error().reason}});
-    opened = co_await try_open(Tls::none);
+    opened = co_await try_open(smtp::Client::Tls::none);
   }
   co_return opened;
 }
 
 io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
-  tls_failed_ = false;
+  handshake_failure_.reset();
   handshake_ = {};
   findings_.clear();
   io::Endpoint to;
@@ -75,12 +79,15 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   to.port = tools_.settings.port;
   auto source = tools_.settings.source_address;
   if (source && source->is_v4() != address_.is_v4()) source.reset();
+  const auto started = io::Steady::now();
   auto connected = co_await io::connect(tools_.loop, to, tools_.settings.connect_timeout, source);
   if (!connected) co_return std::unexpected(lost(connected.error()));
   stream_ = std::make_unique<io::Stream>(std::move(*connected));
   stream_->set_idle_timeout(tools_.settings.greeting_timeout);
   // A server that drips its replies ends too.
-  stream_->set_deadline(io::Steady::now() + 3 * tools_.settings.greeting_timeout);
+  stream_->set_deadline(tools_.settings.opening_timeout
+                            ? started + *tools_.settings.opening_timeout
+                            : io::Steady::now() + 3 * tools_.settings.greeting_timeout);
   client_ = std::make_unique<smtp::Client>(tools_.settings.hostname, tls);
   auto end = co_await run();
   if (!end) co_return std::unexpected(end.error());
@@ -142,7 +149,7 @@ io::Task<Attempt<bool>> Session::take_tls() {
   std::string sni = host_name_.starts_with('[') ? std::string() : decision_->server_name;
   auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(sni));
   if (!shaken) {
-    tls_failed_ = true;
+    handshake_failure_ = shaken.error().detail;
     Problem p = lost(shaken.error());
     const policy::Verdict v = policy::judge_without_tls(*decision_, shaken.error().detail, address_.str());
     if (!v.usable) {
@@ -224,13 +231,24 @@ bool Session::dane_valid() const {
   return false;
 }
 
+std::string Session::tls_problem() const {
+  if (in_tls() || !client_) return {};
+  if (handshake_failure_) return *handshake_failure_;
+  if (client_->failure().why == smtp::Client::Failure::Why::injected) return client_->failure().detail;
+  if (const auto& refusal = client_->starttls_refusal())
+    return "the server offers STARTTLS and refuses it: " + refusal->text();
+  return {};
+}
+
+policy::Presented Session::presented() const {
+  const auto keys = handshake_.chain.pins();
+  return {handshake_.chain.subject(), handshake_.chain.issuer(), keys.empty() ? "none" : keys.front().str(),
+          webpki_valid_, address_.str()};
+}
+
 // The verdict on the findings.
 Attempt<bool> Session::judged() const {
-  const auto keys = handshake_.chain.pins();
-  const policy::Presented presented{handshake_.chain.subject(), handshake_.chain.issuer(),
-                                    keys.empty() ? "none" : keys.front().str(), webpki_valid_,
-                                    address_.str()};
-  const policy::Verdict verdict = policy::judge(*decision_, findings_, presented);
+  const policy::Verdict verdict = policy::judge(*decision_, findings_, presented());
   for (const std::string& report : verdict.reports) {
     base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", report}});
   }

@@ -33,6 +33,8 @@ class Session {
   // Connects, says EHLO, takes TLS and verifies what the decision requires. Where TLS is not required
   // and fails, tries once more without.
   io::Task<Attempt<bool>> open();
+  // The same once, for who wants to know: where TLS fails, tls_problem() says why.
+  io::Task<Attempt<bool>> open_once();
   // One message. A reply for each recipient; or a problem of the whole session, after which it is
   // of no more use.
   io::Task<Attempt<std::vector<smtp::Reply>>> send(const queue::Queue& queue, const queue::Work& work);
@@ -46,6 +48,11 @@ class Session {
   const smtp::Capabilities& plain_capabilities() const { return client_->plain_capabilities(); }
   const tls::Handshake& handshake() const { return handshake_; }
   bool in_tls() const { return client_ && client_->in_tls(); }
+  // TLS was offered and could not be had: why. Empty: there is TLS, or nothing was offered.
+  std::string tls_problem() const;
+  bool handshake_failed() const { return handshake_failure_.has_value(); }
+  bool connected() const { return client_ != nullptr; }
+  policy::Presented presented() const;
   bool webpki_valid() const { return webpki_valid_; }
   bool dane_valid() const;  // a TLSA record matched
   const std::string& host_name() const { return host_name_; }
@@ -77,7 +84,7 @@ class Session {
   tls::Handshake handshake_;
   std::vector<policy::Finding> findings_;
   bool webpki_valid_ = false;
-  bool tls_failed_ = false;
+  std::optional<std::string> handshake_failure_;
   std::string verified_by_ = "nothing";
   std::size_t messages_ = 0;
   std::set<std::string> domains_learned_;

@@ -16,6 +16,9 @@ struct Settings {
   base::Milliseconds connect_timeout = std::chrono::seconds(30);
   // RFC 5321 4.5.3.2: five minutes for a greeting and most replies.
   base::Milliseconds greeting_timeout = std::chrono::minutes(5);
+  // From the connection's first octet to the last EHLO, in all; else a server that drips has thrice the
+  // greeting's.
+  std::optional<base::Milliseconds> opening_timeout;
   base::Milliseconds command_timeout = std::chrono::minutes(5);
   base::Milliseconds data_end_timeout = std::chrono::minutes(10);  // 4.5.3.2.6
   base::Milliseconds transaction_timeout = std::chrono::hours(1);  // one message, in all

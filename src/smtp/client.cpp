@@ -152,7 +152,10 @@ void Client::take_starttls(Reply reply) {
     return;
   }
   state_ = State::ready;
-  if (tls_ != Tls::required) return;
+  if (tls_ != Tls::required) {
+    starttls_refusal_ = std::move(reply);
+    return;
+  }
   fail(Failure::Why::starttls_refused, "the server refuses STARTTLS", std::move(reply));
 }
 

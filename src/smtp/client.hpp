@@ -80,6 +80,8 @@ class Client {
   // What was said before TLS, to report PKP and STSEC there.
   const Capabilities& plain_capabilities() const { return plain_capabilities_; }
   bool in_tls() const { return tls_on_; }
+  // STARTTLS was offered and then refused, where the session went on without.
+  const std::optional<Reply>& starttls_refusal() const { return starttls_refusal_; }
   // A reply for each recipient of the envelope: the one to the message for those accepted, else the
   // one that refused it.
   const std::vector<Reply>& results() const { return results_; }
@@ -126,6 +128,7 @@ class Client {
   bool closing_ = false;  // the server said so, or the text was broken off
   bool gone_ = false;     // the connection
   Failure failure_;
+  std::optional<Reply> starttls_refusal_;
 
   OutgoingEnvelope envelope_;
   bool needs_reset_ = false;  // the last transaction was left open

@@ -1,0 +1,149 @@
+#include "check/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pinnace::check {
+namespace {
+
+Verdict worst(const std::vector<Line>& lines) {
+  Verdict out = Verdict::good;
+  for (const Line& line : lines) out = std::max(out, line.verdict);
+  return out;
+}
+
+bool usable(const HostReport& host) {
+  return std::any_of(host.addresses.begin(), host.addresses.end(),
+                     [](const AddressReport& a) { return a.usable; });
+}
+
+// Where mail would go first, and how.
+std::string route(const DomainFacts& facts) {
+  for (const HostFacts& host : facts.hosts) {
+    for (const delivery::Probed& p : host.probed) {
+      if (!p.usable) continue;
+      if (!p.no_tls.empty() || host.decision.tls_never)
+        return fmt::format("mail goes to {} in the clear", host.host);
+      const std::string by = p.verified_by == "webpki"    ? "by a trusted CA"
+                             : p.verified_by == "nothing" ? "by nobody"
+                                                          : "by " + p.verified_by;
+      return fmt::format("mail goes to {} over {}, vouched for {}", host.host, p.version, by);
+    }
+  }
+  return {};
+}
+
+std::string summary_of(const DomainFacts& facts, const DomainReport& report) {
+  using Kind = dns::MailHosts::Kind;
+  if (facts.mx.kind == Kind::null_mx) return "takes no mail, and says so";
+  if (facts.mx.kind == Kind::no_domain) return "mail would bounce: there is no such domain";
+  const std::string to = route(facts);
+  if (!to.empty()) return to;
+  if (facts.mx.kind == Kind::failure) return "mail would wait: its mail hosts cannot be looked up";
+  return report.hosts.size() == 1 ? "mail would wait: its host cannot be used"
+                                  : "mail would wait: none of its hosts can be used";
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::good:
+      return "good";
+    case Verdict::note:
+      return "note";
+    case Verdict::warning:
+      return "warning";
+    case Verdict::would_defer:
+      return "would-defer";
+    case Verdict::would_bounce:
+      break;
+  }
+  return "would-bounce";
+}
+
+namespace {
+
+struct Names {
+  std::string_view program, label;
+};
+Names names_of(Item item) {
+  switch (item) {
+    case Item::mx:
+      return {"mx", "MX"};
+    case Item::sts:
+      return {"mta-sts", "MTA-STS"};
+    case Item::tlsrpt:
+      return {"tlsrpt", "TLSRPT"};
+    case Item::protection:
+      return {"protection", "Protection"};
+    case Item::address:
+      return {"address", "Address"};
+    case Item::connection:
+      return {"connection", "Connection"};
+    case Item::tls:
+      return {"tls", "TLS"};
+    case Item::certificate:
+      return {"certificate", "Certificate"};
+    case Item::dane:
+      return {"dane", "DANE"};
+    case Item::pkp:
+      return {"pkp", "Pins"};
+    case Item::stsec:
+      return {"stsec", "STSEC"};
+    case Item::requiretls:
+      return {"requiretls", "REQUIRETLS"};
+    case Item::policy:
+      break;
+  }
+  return {"policy", "Policy"};
+}
+
+}  // namespace
+
+std::string_view to_string(Item item) { return names_of(item).program; }
+std::string_view label(Item item) { return names_of(item).label; }
+
+DomainReport report(const DomainFacts& facts) {
+  DomainReport out;
+  out.domain = facts.domain;
+  out.lines = domain_lines(facts);
+  out.verdict = worst(out.lines);
+  bool any = false;
+  Verdict of_hosts = Verdict::good;
+  for (const HostFacts& host : facts.hosts) {
+    out.hosts.push_back(report_host(facts, host));
+    any = any || usable(out.hosts.back());
+    of_hosts = std::max(of_hosts, out.hosts.back().verdict);
+  }
+  if (any) of_hosts = std::min(of_hosts, Verdict::warning);
+  out.verdict = std::max(out.verdict, of_hosts);
+  out.summary = summary_of(facts, out);
+  return out;
+}
+
+HostReport report_host(const DomainFacts& facts, const HostFacts& host) {
+  HostReport out;
+  out.host = host.host;
+  if (!host.no_address.empty()) {
+    out.lines.push_back(
+        {Item::address, Verdict::would_defer, host.no_address,
+         host.lookup_failed
+             ? fmt::format("Ask each name server of {} for its A and AAAA records: one of them does not "
+                           "answer, or its DNSSEC signatures do not hold",
+                           host.host)
+             : fmt::format("Publish an A or AAAA record for {}, or take it out of the MX records",
+                           host.host)});
+  }
+  Verdict of_addresses = Verdict::good;
+  for (const delivery::Probed& probed : host.probed) {
+    out.addresses.push_back({probed.address.str(), probed.usable, address_lines(facts, host, probed)});
+    of_addresses = std::max(of_addresses, worst(out.addresses.back().lines));
+  }
+  if (usable(out)) of_addresses = std::min(of_addresses, Verdict::warning);
+  out.verdict = std::max(worst(out.lines), of_addresses);
+  return out;
+}
+
+}  // namespace pinnace::check
