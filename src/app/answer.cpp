@@ -39,13 +39,29 @@ json::value clean(const json::value& value) {
   return value;
 }
 
+// The octets of a character at the front that is not ASCII and may steer a terminal: the C1 controls U+0080
+// to U+009F, and those that turn the direction of writing. 0: it is none.
+std::size_t steering(std::string_view text) {
+  const auto octet = [text](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  if (octet(0) == 0xc2 && octet(1) >= 0x80 && octet(1) <= 0x9f) return 2;
+  const bool embeds = octet(1) == 0x80 && octet(2) >= 0xaa && octet(2) <= 0xae;    // U+202A to U+202E
+  const bool isolates = octet(1) == 0x81 && octet(2) >= 0xa6 && octet(2) <= 0xa9;  // U+2066 to U+2069
+  return octet(0) == 0xe2 && (embeds || isolates) ? 3 : 0;
+}
+
 }  // namespace
 
-void print_json(json::object out) { fmt::print("{}\n", json::serialize(clean(json::value(std::move(out))))); }
+void print_json(json::value out) { fmt::print("{}\n", json::serialize(clean(out))); }
 
 std::string printable(std::string_view text) {
   std::string out = utf8(text);
   std::replace_if(out.begin(), out.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');
+  for (std::size_t at = 0; at + 1 < out.size(); ++at) {
+    if (const std::size_t size = steering(std::string_view(out).substr(at)); size > 0)
+      out.replace(at, size, "?");
+  }
   return out;
 }
 

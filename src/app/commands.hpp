@@ -51,6 +51,17 @@ struct ExplainRequest {
 };
 int explain(const ExplainRequest& request);
 
+struct CheckRequest {
+  std::vector<std::string> domains;
+  std::string file;    // more of them, one a line; "-": standard input
+  std::string config;  // a relay's; empty: the system's resolver and roots
+  std::string timeout = "30s";
+  std::size_t parallel = 8;
+  bool json = false, no_color = false;
+};
+// 0 good, 1 warnings, 2 mail would not arrive, 3 usage and own errors
+int check_domains(const CheckRequest& request);
+
 struct AdvertRequest {
   std::string certificate, key, backup_key;
   std::string max_age = "60d", scope = "HOST", mode = "ENFORCE", stsec_max_age = "0", rua;

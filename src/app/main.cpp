@@ -221,6 +221,32 @@ void add_offline_commands(CLI::App& root, app::LintRequest& lint, app::VerifyReq
   one->callback([&] { code = app::verify_chain(verify); });
 }
 
+void add_check_command(CLI::App& root, app::CheckRequest& check, int& code) {
+  auto* one = root.add_subcommand(
+      "check",
+      "Look at a domain's receiving side as a sender does, and send nothing: MX, DNSSEC, STARTTLS, "
+      "certificates, "
+      "DANE, MTA-STS, pins, TLSRPT; what is wrong, and what to do.\n"
+      "Exit code: 0 all is good, 1 there are warnings, 2 mail for a domain would wait or bounce, "
+      "3 wrong usage, or an error of this machine's own");
+  one->add_option("DOMAIN", check.domains, "A recipient domain; several may be given");
+  one->add_option("--file", check.file, "Domains, one a line, behind '#' a comment; - for standard input");
+  one->add_option(
+      "--config", check.config,
+      "A relay's configuration: its resolver, trust anchors, rules and port (default: the system's, "
+      "no rules, port 25)");
+  one->add_option("--timeout", check.timeout, "How long a host may take, from connecting to its last answer")
+      ->capture_default_str();
+  one->add_option("--parallel", check.parallel,
+                  "So many domains at the same time, and hosts four times as many")
+      ->check(CLI::Range(std::size_t(1), std::size_t(256)))
+      ->capture_default_str();
+  one->add_flag("--json", check.json, "Answer in JSON, for programs: an array, an object a domain");
+  one->add_flag("--no-color", check.no_color,
+                "No colour on a terminal (so does NO_COLOR in the environment)");
+  one->callback([&] { code = app::check_domains(check); });
+}
+
 // CLI11 takes "[a,b]" for a list of values where several may follow, and "[mx.example.org]" for the name in
 // it. No name has brackets: with a blank behind it an argument of `match` stays as wrong as it is.
 std::vector<std::string> arguments(int argc, char** argv) {
@@ -254,7 +280,10 @@ int main(int argc, char** argv) {
   app::VerifyRequest verify;
   app::RuleRequest rule{service, "", "", ""};
   app::ExplainRequest explain{.service = service, .config = "", .recipient = ""};
+  app::CheckRequest domains;
   bool json = false, all = false;
+  // Monitoring takes 1 and 2 of `check` for verdicts.
+  const bool checks = argc > 1 && std::string_view(argv[1]) == "check";
 
   auto* relay =
       root.add_subcommand("relay", "Take mail over SMTP, queue it durably, deliver it under noted pins");
@@ -280,14 +309,15 @@ int main(int argc, char** argv) {
   add_sts_commands(root, service, name, code);
   add_policy_commands(root, rule, explain, code);
   add_offline_commands(root, lint, verify, json, code);
+  add_check_command(root, domains, code);
 
   try {
     root.parse(arguments(argc, argv));
   } catch (const CLI::ParseError& e) {
-    return root.exit(e) == 0 ? 0 : 2;
+    return root.exit(e) == 0 ? 0 : checks ? 3 : 2;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "pinnace: %s\n", e.what());
-    return 1;
+    return checks ? 3 : 1;
   }
   return code;
 }
