@@ -23,7 +23,7 @@ Mark mark(Verdict verdict) {
     case Verdict::good:
       return {"✔", "32", "good"};
     case Verdict::note:
-      return {"•", "36", "good, with notes"};
+      return {"•", "36", "good"};
     case Verdict::warning:
       return {"▲", "33", "warning"};
     case Verdict::would_defer:
@@ -44,6 +44,9 @@ std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
+
+// A domain of which there is but something to note is good.
+Mark of_domain(Verdict verdict) { return mark(verdict == Verdict::note ? Verdict::good : verdict); }
 
 // The table as it grows.
 class Table {
@@ -85,13 +88,18 @@ void Table::wrapped(std::string_view text, std::size_t indent, std::string_view 
   }
 }
 
+// A note is told in one go; what is to be done stands out.
 void Table::line(const check::Line& line) {
   const Mark m = mark(line.verdict);
   out_ += fmt::format("  {} {:<{}}", paint(m.colour, m.sign), check::label(line.item), kLabel);
+  if (line.verdict == Verdict::note) {
+    wrapped(tame(line.text) + ". → " + tame(line.remedy), kIndent, "2");
+    return;
+  }
   wrapped(tame(line.text), kIndent, "");
   if (line.remedy.empty()) return;
   out_ += std::string(kIndent, ' ') + paint(m.colour, "→ ");
-  wrapped(tame(line.remedy), kIndent + 2, line.verdict == Verdict::note ? "2" : "1");
+  wrapped(tame(line.remedy), kIndent + 2, "1");
 }
 
 bool same(const check::AddressReport& a, const check::AddressReport& b) {
@@ -124,7 +132,7 @@ void Table::host(const check::HostReport& host) {
 
 void Table::domain(const check::DomainReport& report) {
   if (!out_.empty()) out_ += "\n";
-  const Mark m = mark(report.verdict);
+  const Mark m = of_domain(report.verdict);
   const std::string strong = fmt::format("1;{}", m.colour);
   const std::string name = tame(report.domain);
   out_ += fmt::format("{} {}  {}: ", paint(strong, m.sign), paint("1", name), paint(strong, m.name));
@@ -135,7 +143,8 @@ void Table::domain(const check::DomainReport& report) {
 
 void Table::totals(std::span<const check::DomainReport> reports) {
   std::array<std::size_t, 5> count{};
-  for (const auto& r : reports) ++count[static_cast<std::size_t>(r.verdict)];
+  for (const auto& r : reports)
+    ++count[static_cast<std::size_t>(r.verdict == Verdict::note ? Verdict::good : r.verdict)];
   std::string all;
   for (std::size_t i = count.size(); i-- > 0;) {
     if (count[i] == 0) continue;

@@ -62,6 +62,9 @@ class AddressLines {
   bool dane_matched() const {
     return std::any_of(p_.tlsa.begin(), p_.tlsa.end(), [](const auto& t) { return t.matches; });
   }
+  bool dane_applies() const {
+    return std::any_of(p_.tlsa.begin(), p_.tlsa.end(), [](const auto& t) { return t.unusable.empty(); });
+  }
   bool by_ca_record() const {
     return std::any_of(p_.tlsa.begin(), p_.tlsa.end(),
                        [](const auto& t) { return t.matches && t.record.usage == dane::kDaneTa; });
@@ -109,7 +112,9 @@ void AddressLines::add_tls() {
       fmt::format("openssl s_client -starttls smtp -connect {}:{}",
                   p_.address.is_v4() ? p_.address.str() : "[" + p_.address.str() + "]", facts_.port);
   add(Item::tls, held ? Verdict::would_defer : Verdict::warning,
-      p_.no_tls + (held ? "" : ": mail goes there in the clear"),
+      p_.no_tls + (!p_.verdict.usable ? ", and TLS is a must: " + host_.decision.summary()
+                   : held             ? ""
+                                      : ": mail goes there in the clear"),
       p_.tls_broken
           ? fmt::format("'{}' shows it: certificate and key must belong together, and TLS 1.2 or "
                         "later be allowed",
@@ -146,23 +151,24 @@ void AddressLines::add_certificate() {
   std::string text, remedy;
   if (over) {
     text = fmt::format("it ended on {}", day(leaf.not_after));
-    remedy = "Renew it";
+    remedy = "renew it";
   } else if (self_signed) {
     text =
         fmt::format("self-signed: no trusted CA vouches for it ({}, until {})", names, day(leaf.not_after));
-    remedy = fmt::format("Get one of a trusted CA for {}", host_.host);
+    remedy = fmt::format("get one of a trusted CA for {}", host_.host);
   } else if (!leaf.names_host) {
     text = fmt::format("it does not name {} but {}", host_.host, names);
-    remedy = fmt::format("Get one with {} among its dNSNames", host_.host);
+    remedy = fmt::format("get one with {} among its dNSNames", host_.host);
   } else {
     text = fmt::format("no trusted CA vouches for it: {} ({}, {})", leaf.webpki_problem, names, issued);
-    remedy = "Send the CA's intermediate certificates behind the leaf, or get one of a trusted CA";
+    remedy = "send the CA's intermediate certificates behind the leaf, or get one of a trusted CA";
   }
-  if (dane_matched()) {
-    // RFC 7672 3.1
-    return add(Item::certificate, Verdict::note, text + "; DANE vouches for it",
-               "Nothing for DANE. For senders that do not know it: " + remedy);
+  if (dane_applies()) {
+    // RFC 7672 3.1: neither a CA that is trusted nor, under usage 3, name and dates are looked at.
+    return add(Item::certificate, Verdict::note, text + "; DANE decides",
+               "Nothing, for senders that know DANE. For the others: " + remedy);
   }
+  remedy[0] = static_cast<char>(remedy[0] - 32);  // it begins the sentence
   add(Item::certificate, Verdict::warning, text, remedy);
 }
 
@@ -276,9 +282,8 @@ void AddressLines::add_sts_pins() {
 // pinning-protocol 3
 void AddressLines::add_pins() {
   if (!p_.pins) {
-    return add(
-        Item::pkp, Verdict::note, "none advertised",
-        "'pinnace gate' advertises them, or 'pinnace pins advert' prints the lines for another server");
+    return add(Item::pkp, Verdict::note, p_.stsec ? "none advertised" : "none advertised, nor STSEC",
+               "Put 'pinnace gate' before it, or advertise what 'pinnace pins advert' prints");
   }
   const delivery::PinsSeen& seen = *p_.pins;
   if (!seen.advert) {
@@ -311,12 +316,7 @@ void AddressLines::add_pins() {
 }
 
 void AddressLines::add_stsec() {
-  if (!p_.stsec) {
-    // Of pins alone a sender learns as much.
-    if (p_.pins) return;
-    return add(Item::stsec, Verdict::note, "not advertised",
-               "'pinnace gate' advertises it (gate.advert.stsec_max_age): TLS is a must from then on");
-  }
+  if (!p_.stsec) return;  // the line on pins says so; of pins alone a sender learns as much
   if (!p_.stsec->stsec) {
     return add(Item::stsec, Verdict::warning, "not valid: " + p_.stsec->problem,
                "Advertise one line: STSEC MAX-AGE=31536000");
@@ -331,8 +331,8 @@ void AddressLines::add_stsec() {
 // RFC 8689 4.3
 void AddressLines::add_requiretls() {
   if (p_.offers_requiretls) return add(Item::requiretls, Verdict::good, "offered");
-  add(Item::requiretls, Verdict::note, "not offered: mail that demands it bounces",
-      "A server that can keep TLS on the way further may offer it (RFC 8689)");
+  add(Item::requiretls, Verdict::note, "not offered",
+      "Offer it (RFC 8689) if the server keeps TLS on the way further");
 }
 
 void AddressLines::add_rules() {

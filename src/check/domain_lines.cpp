@@ -70,9 +70,7 @@ void add_sts(const DomainFacts& facts, std::vector<Line>& out) {
                            owner, owner));
   }
   if (!sts.policy && !sts.txt.declared) {
-    return add(
-        Verdict::note, "no policy",
-        "Publish one (RFC 8461) for the senders that do not know DANE: first mode: testing, then enforce");
+    return add(Verdict::note, "no policy", "Publish one (RFC 8461), at first with mode: testing");
   }
   if (!sts.policy && !sts.txt.parsed.txt) {
     return add(Verdict::warning,

@@ -18,6 +18,13 @@ bool usable(const HostReport& host) {
                      [](const AddressReport& a) { return a.usable; });
 }
 
+std::string authenticated(const delivery::Probed& p) {
+  if (p.verified_by == "nothing") return "nobody authenticated";
+  if (p.verified_by == "webpki") return "authenticated by a trusted CA";
+  const bool dane = p.verified_by.starts_with("dane");
+  return "authenticated by " + (dane ? "DANE" + p.verified_by.substr(4) : p.verified_by);
+}
+
 // Where mail would go first, and how.
 std::string route(const DomainFacts& facts) {
   for (const HostFacts& host : facts.hosts) {
@@ -25,24 +32,36 @@ std::string route(const DomainFacts& facts) {
       if (!p.usable) continue;
       if (!p.no_tls.empty() || host.decision.tls_never)
         return fmt::format("mail goes to {} in the clear", host.host);
-      const std::string by = p.verified_by == "webpki"    ? "by a trusted CA"
-                             : p.verified_by == "nothing" ? "by nobody"
-                                                          : "by " + p.verified_by;
-      return fmt::format("mail goes to {} over {}, vouched for {}", host.host, p.version, by);
+      return fmt::format("mail goes to {} over {}, {}", host.host, p.version, authenticated(p));
     }
   }
   return {};
 }
 
+// What stands against a host: the labels of the lines that hold mail up.
+std::string against(const HostReport& host) {
+  std::vector<std::string_view> out;
+  const auto collect = [&out](const std::vector<Line>& lines) {
+    for (const Line& line : lines) {
+      const bool known = std::find(out.begin(), out.end(), label(line.item)) != out.end();
+      if (line.verdict >= Verdict::would_defer && !known) out.push_back(label(line.item));
+    }
+  };
+  collect(host.lines);
+  for (const AddressReport& a : host.addresses) collect(a.lines);
+  return fmt::format("{}: {}", host.host, fmt::join(out, ", "));
+}
+
 std::string summary_of(const DomainFacts& facts, const DomainReport& report) {
   using Kind = dns::MailHosts::Kind;
   if (facts.mx.kind == Kind::null_mx) return "takes no mail, and says so";
-  if (facts.mx.kind == Kind::no_domain) return "mail would bounce: there is no such domain";
+  if (facts.mx.kind == Kind::no_domain) return "there is no such domain";
+  if (facts.mx.kind == Kind::failure) return "its mail hosts cannot be looked up";
   const std::string to = route(facts);
   if (!to.empty()) return to;
-  if (facts.mx.kind == Kind::failure) return "mail would wait: its mail hosts cannot be looked up";
-  return report.hosts.size() == 1 ? "mail would wait: its host cannot be used"
-                                  : "mail would wait: none of its hosts can be used";
+  std::vector<std::string> all;
+  for (const HostReport& host : report.hosts) all.push_back(against(host));
+  return fmt::format("no host can be used ({})", fmt::join(all, "; "));
 }
 
 }  // namespace
