@@ -3,7 +3,7 @@
 from dane import TAKEN
 from lab import Lab
 from programs import wait_for
-from support import LabTest
+from support import PolicyTest
 
 DANE_EE, DANE_TA = r"dane \(3 1 1\)", r"dane \(2 1 1\)"
 UNAUTHENTICATED = "nothing"
@@ -38,36 +38,17 @@ HELD = (
 )
 
 
-class Dane(LabTest):
+class Dane(PolicyTest):
     @classmethod
     def setUpClass(cls):
         cls.lab = cls.enterClassContext(Lab(dane=True))
+        cls.receiver = cls.lab.dane.postfix
 
     def dane_relay(self):
         return self.relay(dns={"timeout": "3s"}).start()
 
-    def deliveries(self, recipient):
-        """The relay's log lines of what it delivered to this address."""
-        lines = self.lab.relay.output().splitlines()
-        return [line for line in lines if " delivered " in line and recipient in line]
-
     def assert_delivered(self, recipient, identity, verified_by=DANE_EE, policy="dane"):
-        self.assert_once(self.lab.dane.postfix, identity)
-        line = wait_for(lambda: self.deliveries(recipient), f"the log's line of {identity}")[-1]
-        self.assertRegex(line, f'verified_by="?{verified_by}"? policy={policy} ')
-        self.assertRegex(line, r" tls=TLSv1\.[23]/")
-
-    def assert_held(self, recipient, status, reason):
-        entry = self.lab.relay.wait_for_held(recipient)
-        self.assertEqual(status, entry["last_status"], entry)
-        self.assertRegex(entry["reason"], reason)
-
-    def received(self, identity):
-        return any(identity.encode() in message for message in self.lab.dane.postfix.messages())
-
-    def retry(self):
-        done = self.lab.relay.command("queue", "retry", "--all")
-        self.assertEqual(0, done.returncode, done.stderr)
+        super().assert_delivered(recipient, identity, verified_by, policy)
 
     def test_what_matches_is_delivered(self):
         self.dane_relay()
