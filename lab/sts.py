@@ -22,10 +22,11 @@ TTL = 1  # seconds
 TXT = "v=STSv1; id=1;"
 
 
-def policy(*patterns, mode="enforce", more=(), end="\r\n"):
+def policy(*patterns, mode="enforce", max_age=86400, more=(), end="\r\n"):
     """The text of a policy; `more` are lines behind the others."""
-    lines = ["version: STSv1", f"mode: {mode}", *(f"mx: {pattern}" for pattern in patterns), "max_age: 86400"]
-    return "".join(line + end for line in [*lines, *more])
+    listed = [f"mx: {pattern}" for pattern in patterns]
+    lines = ["version: STSv1", f"mode: {mode}", *listed, f"max_age: {max_age}", *more]
+    return "".join(line + end for line in lines)
 
 
 FORBIDDING = policy("mx.elsewhere.test")
@@ -103,6 +104,7 @@ DOMAINS = {
     # What tests change.
     "kept": Domain(policy("mx.kept.test")),
     "renewed": Domain(policy("mx.renewed.test")),
+    "brief": Domain(policy("mx.elsewhere.test", max_age=2)),
     "slow": Domain(
         policy("mx.slow.test", more=[f"x-{n}: {'x' * 60}" for n in range(8)]),
         answer="limit_rate 300; " + TEXT,
