@@ -63,6 +63,7 @@ io::Task<Attempt<bool>> Session::open() {
                       {{"host", host_name_}, {"address", address_.str()}, {"reason", opened.error().reason}});
     opened = co_await try_open(Tls::none);
   }
+  if (opened && !client_->in_tls()) report(policy::judge_without_tls(*decision_, "no TLS", address_.str()));
   co_return opened;
 }
 
@@ -224,6 +225,13 @@ bool Session::dane_valid() const {
   return false;
 }
 
+// What failed and keeps nothing back: tested, or set aside by a rule or the sender.
+void Session::report(const policy::Verdict& verdict) const {
+  for (const std::string& what : verdict.reports) {
+    base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", what}});
+  }
+}
+
 // The verdict on the findings.
 Attempt<bool> Session::judged() const {
   const auto keys = handshake_.chain.pins();
@@ -231,9 +239,7 @@ Attempt<bool> Session::judged() const {
                                     keys.empty() ? "none" : keys.front().str(), webpki_valid_,
                                     address_.str()};
   const policy::Verdict verdict = policy::judge(*decision_, findings_, presented);
-  for (const std::string& report : verdict.reports) {
-    base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", report}});
-  }
+  report(verdict);
   if (verdict.usable) return true;
   return std::unexpected(refused(verdict));
 }
@@ -302,7 +308,7 @@ io::Task<Attempt<bool>> Session::send_body(const queue::Queue& queue, const queu
 io::Task<void> Session::quit() {
   if (!client_ || !stream_) co_return;
   stream_->set_idle_timeout(std::chrono::seconds(5));
-  if (client_->reusable()) {
+  if (client_->can_quit() && !tls_failed_) {
     client_->quit();
     const auto end = co_await run();
     (void)end;

@@ -151,7 +151,12 @@ TEST(Decide, DaneNamesAndServerName) {
   EXPECT_EQ(decide(f).server_name, "mx.x.test");
   f.tlsa = {dane::HostTlsa::Kind::records, "real.x.test", {kDaneEe}, ""};
   EXPECT_EQ(decide(f).server_name, "real.x.test");
+  EXPECT_THAT(decide(f).requirements[0].names, ElementsAre("real.x.test"))
+      << "an unsigned MX answer: the host's name alone";
+  f.mx_secure = true;
   EXPECT_THAT(decide(f).requirements[0].names, ElementsAre("real.x.test", "x.test"));
+  f.canonical = "y.test";
+  EXPECT_THAT(decide(f).requirements[0].names, ElementsAre("real.x.test", "x.test", "y.test"));
 }
 
 // Adding a source never weakens what another demands.
