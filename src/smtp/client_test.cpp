@@ -35,6 +35,18 @@ TEST(Client, WhatWasSaidBeforeTlsDoesNotCountInside) {
   }
 }
 
+// RFC 3207 4.2
+TEST(Client, AnOfferOfStarttlsInsideTlsIsNotTaken) {
+  for (const Tls tls : {Tls::required, Tls::opportunistic}) {
+    TestPeer p(tls, after_greeting({{"EHLO relay.test\r\n", kOffer},
+                                    {"STARTTLS\r\n", "220 go\r\n"},
+                                    {"EHLO relay.test\r\n", kOffer}}));
+    EXPECT_EQ(p.run(), Client::Kind::ready) << p.client.failure().detail;
+    EXPECT_TRUE(p.client.in_tls());
+    EXPECT_EQ(p.sent, "") << "not a word more";
+  }
+}
+
 TEST(Client, EndsInFailureNamedByItsCause) {
   const std::string ehlo = "EHLO relay.test\r\n";
   const struct {
