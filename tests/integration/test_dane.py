@@ -20,6 +20,7 @@ DELIVERED = (
     ("original", DANE_EE, "dane", "RFC 7672 2.2.2: none there, then that at the alias"),
     ("optout", UNAUTHENTICATED, "none", "RFC 7672 2.1.2: an opt-out denial is insecure: no DANE"),
     ("fallback", DANE_EE, "dane", "RFC 7672 2.2: the second host, where the first does not match"),
+    ("skipped", DANE_EE, "dane", "RFC 7672 2.1.2: the second host, where the first one's lookup fails"),
 )
 
 HELD = (
@@ -34,6 +35,7 @@ HELD = (
     ("servfail", "4.4.3", "TLSA.*(?i:fail)", "RFC 7672 2.1.2: the TLSA lookup fails"),
     ("silent", "4.4.3", "TLSA.*(?i:no answer|fail)", "RFC 7672 2.1.2: it gets no answer"),
     ("stripped", "4.4.3", "DNSSEC", "signatures taken from the whole zone"),
+    ("bogusalias", "4.4.3", "DNSSEC", "RFC 7672 2.1.3: an alias whose target is bogus"),
     ("strippedtlsa", "4.4.3", "TLSA.*DNSSEC", "signatures taken from a TLSA record that would match"),
 )
 
@@ -57,6 +59,14 @@ class Dane(PolicyTest):
             with self.subTest(domain, why=why):
                 self.assert_delivered(f"dan@{domain}.test", sent[domain], verified_by, policy)
         self.assertRegex(self.deliveries("dan@fallback.test")[-1], r" host=mx\.dane\.test ")
+
+    # RFC 7672 2.2.1: what authenticates a host that unsigned DNS named does not authenticate the domain.
+    def test_the_log_says_what_named_the_host(self):
+        self.dane_relay()
+        for domain, named in ("dane", "secure"), ("insecuremx", "insecure"):
+            with self.subTest(domain):
+                self.assert_delivered(f"dan@{domain}.test", self.lab.send(f"dan@{domain}.test"))
+                self.assertRegex(self.deliveries(f"dan@{domain}.test")[-1], rf" mx={named} ")
 
     # Each of these would take the message: only the policy keeps it from them.
     def test_what_does_not_match_is_held(self):
