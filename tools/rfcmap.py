@@ -5,7 +5,7 @@
     tools/rfcmap.py --check      says only whether the file is what would be written
     tools/rfcmap.py --rfc DIR    where the texts of the RFCs are: the sections are then held to them
 
-Either way it ends with 1 and a line for each gap: a section without an entry, code or a test that is not
+Either way it ends with 1 and a line for each gap: a keyword without an entry, code or a test that is not
 there, an entry that names neither test nor reason, or that still waits for something. The form of an entry
 is in docs/requirements/README.md.
 """
@@ -16,6 +16,7 @@ import os
 import re
 import sys
 import tomllib
+from collections import Counter
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REQUIREMENTS = os.path.join("docs", "requirements")
@@ -104,7 +105,7 @@ def check_text(name, data, tree, rfc, problems):
         right, wrong = found.get(section, 0), said.get(section, 0)
         if right != wrong:
             remedy = f'write "{section}" = {right}, and look there' if right else "take it out"
-            problems.add(name, f"[keywords]: section {section} of the text has {right}, not {wrong}: {remedy}")
+            problems.add(name, f"section {section} of the text has {right} keywords, not {wrong}: {remedy}")
 
 
 def check_place(where, kind, place, tree, problems):
@@ -158,22 +159,27 @@ def check_document(name, data, seen, tree, rfc, problems):
     check_text(name, data, tree, rfc, problems)
     if not data.get("title") or not data.get("text") or not data.get("keywords"):
         problems.add(name, "title, text and [keywords] are expected at the top")
-    covered = set()
+    entries = Counter(entry.get("section") for entry in data.get("requirement", []))
     for entry in data.get("requirement", []):
-        covered.add(entry.get("section"))
         check_entry(name, entry, data, seen, tree, problems)
+    others = set()
     for other in data.get("not_for_senders", []):
         section = other.get("section", "")
+        others.add(section)
         if not other.get("reason"):
             problems.add(name, f"section {section} is not for senders: for what reason?")
-        if section in covered:
+        if section in entries:
             problems.add(name, f"section {section} has entries, so it is for senders")
         if section not in data.get("keywords", {}):
             problems.add(name, f"not_for_senders: section {section} is not among [keywords]")
-        covered.add(section)
-    for section in data.get("keywords", {}):
-        if section not in covered:
+    for section, number in data.get("keywords", {}).items():
+        if section in others:
+            continue
+        if section not in entries:
             problems.add(name, f"section {section} has no entry: write one, or why it is not for senders")
+        elif entries[section] < number:
+            found = f"{number} keywords and {entries[section]} entries"
+            problems.add(name, f"section {section} has {found}: write one for each")
 
 
 def load(root, problems):

@@ -112,6 +112,7 @@ class RfcMap(unittest.TestCase):
             ('level = "MUST NOT"', 'level = "SHOULD"', "rfc1-1.2-2: level is one of", "an unknown level"),
             ('text = "another', 'words = "another', "the field words is not known", "an unknown field"),
             ('"3" = 1', '"3" = 1\n"4" = 1', "section 4 has no entry", "a section that nobody looked at"),
+            ('"1.2" = 2', '"1.2" = 3', "1.2 has 3 keywords and 2 entries", "a keyword that is missed"),
             ('section = "3"', 'section = "1.2"', "section 1.2 has entries", "for senders and not"),
             ('reason = "binds a receiver"', "", "section 3 is not for senders: for what reason", "no reason"),
             ("[keywords]", "[keywords", "rfc1.toml: is no TOML", "a broken file"),
@@ -124,15 +125,15 @@ class RfcMap(unittest.TestCase):
     def test_the_texts_are_compared_where_they_are_at_hand(self):
         rfc = os.path.join(self.root, "rfc")
         for old, new, expected, why in (
-            ('"1.2" = 2', '"1.2" = 1', r'1\.2 of the text has 2, not 1: write "1\.2" = 2', "one is missed"),
-            ('"3" = 1', '"3" = 1\n"4" = 1', "4 of the text has 0, not 1: take it out", "no such section"),
+            ('"1.2" = 2', '"1.2" = 1', r'text has 2 keywords, not 1: write "1\.2" = 2', "one is missed"),
+            ('"3" = 1', '"3" = 1\n"4" = 1', "text has 0 keywords, not 1: take it out", "no section"),
         ):
             with self.subTest(why):
                 self.write("docs/requirements/rfc1.toml", GOOD.replace(old, new))
                 self.assert_gap(expected, "--rfc", rfc)
         self.write("docs/requirements/rfc1.toml", GOOD)
         self.write("rfc/rfc1.txt", RFC + "\n4.  New\n\n   It is REQUIRED.\n")
-        self.assert_gap('section 4 of the text has 1, not 0: write "4" = 1', "--rfc", rfc)
+        self.assert_gap('section 4 of the text has 1 keywords, not 0: write "4" = 1', "--rfc", rfc)
         os.remove(os.path.join(rfc, "rfc1.txt"))
         self.assert_gap("'rfc1.txt' is not in", "--rfc", rfc)
 
