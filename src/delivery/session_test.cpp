@@ -49,7 +49,8 @@ class SessionTest : public testing::Test {
     settings.port = listener.local().port;
     settings.greeting_timeout = 5s;
     Tools tools{loop, clock, settings, {}, tls::TrustStore::system()};
-    Session session(tools, policy::decide(facts), "mx.x.test", listener.local().address);
+    auto decision = std::make_shared<const policy::Decision>(policy::decide(facts));
+    Session session(tools, std::move(decision), "mx.x.test", listener.local().address);
     heard.clear();
     std::optional<Attempt<bool>> out;
     loop.spawn(serve(listener, replies, heard));
