@@ -1,5 +1,5 @@
 # What people and the CI call. Everything stays in ./build and ./var, packages aside.
-.PHONY: setup build run demo test check unit integration format lint fuzz bench-relay clean
+.PHONY: setup build run demo test check unit integration compliance format lint fuzz bench-relay clean
 
 SOURCES = $(wildcard $(shell git ls-files -co --exclude-standard '*.cpp' '*.hpp'))
 
@@ -25,6 +25,7 @@ test: check unit integration
 
 check: setup
 	@tools/check_layers.py
+	@tools/rfcmap.py --check
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 
 unit: setup
@@ -34,6 +35,10 @@ unit: setup
 
 integration: build
 	@tests/integration/run
+
+# docs/compliance.md from docs/requirements: which code obeys which MUST, and which test shows it.
+compliance:
+	@tools/rfcmap.py
 
 format: setup
 	clang-format-19 -i $(SOURCES)

@@ -58,13 +58,16 @@ class Certificates:
     def self_signed(self, name, host):
         return self._self_signed(name, host)
 
-    def issued(self, name, host, key=None, days=30):
-        """A pair that the lab's CA signed for this host; for a key of one's own when given."""
+    def issued(self, name, host, key=None, days=30, names=None):
+        """A pair that the lab's CA signed for this host; for a key of one's own when given. `names` are
+        its DNS-IDs where they are others: without any it names the host in its subject alone."""
         key = key or self.key(name)
         request, certificate = self._path(name + ".csr"), self._path(name + ".pem")
         extensions = self._path(name + ".ext")
+        dns_ids = ",".join(f"DNS:{dns_id}" for dns_id in ([host] if names is None else names))
         with open(extensions, "w", encoding="ascii") as file:
-            file.write(f"subjectAltName=DNS:{host}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
+            file.write("basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
+            file.write(f"subjectAltName={dns_ids}\n" if dns_ids else "")
         run(
             ["openssl", "req", "-new", "-key", key, "-subj", f"/CN={host}", "-out", request],
             "ask for a certificate",

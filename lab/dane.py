@@ -14,7 +14,8 @@
     expanded     its MX host is an alias of a host with a TLSA record; a false one at the alias
     original     its MX host is an alias of a host without one; the alias has it
     optout       its zone is signed with opt-out: that there is no TLSA record is not proved
-    fallback     the first of its two hosts has a record of another key
+    fallback     the first of its two hosts has a record of another key; skipped: its lookup fails
+    bogusalias   its MX host is an alias of a name whose signatures are missing
     changing     its key and its TLSA record change: change_key(), publish()
     taken        nobody is at its host: an attacker's place
 """
@@ -84,6 +85,10 @@ mx.bare                     A    {dane}
 _25._tcp.mx.original        TLSA {dane_key}
 fallback                    MX   10 mx.wrongtlsa
 fallback                    MX   20 mx.dane
+skipped                     MX   10 mx.servfail
+skipped                     MX   20 mx.dane
+bogusalias                  MX   10 mx.bogusalias
+mx.bogusalias               CNAME mx.stripped
 changing                    MX   10 mx.changing
 mx.changing                 A    {dane_changing}
 {dane_changing_tlsa}
@@ -96,7 +101,7 @@ CHILDREN = [
     Child("_tcp.mx.servfail.test.", delegation="signed", served="broken"),
     Child("_tcp.mx.silent.test.", delegation="signed", served="nowhere"),
     Child("_tcp.mx.strippedtlsa.test.", "_25 TLSA {dane_key}\n", delegation="signed"),
-    Child("stripped.test.", "@ MX 10 mx.dane.test.\n", delegation="signed"),
+    Child("stripped.test.", "@ MX 10 mx.dane.test.\nmx A {dane}\n", delegation="signed"),
     Child(
         "insecuremx.test.",
         "@ MX 10 mx.dane.test.\nmx A {dane}\n_25._tcp.mx TLSA {dane_other}\n",

@@ -4,7 +4,8 @@
         lab.relay.start(); lab.gate.start()
         lab.send("bob@receiver.test")
 
-With Lab(dane=True) the hosts of lab/dane.py are there too, as `lab.dane`.
+With Lab(dane=True) the hosts of lab/dane.py are there too, as `lab.dane`; with Lab(sts=True) the
+domains of lab/sts.py, as `lab.sts`.
 A lab keeps everything in one folder below build/lab and stops whatever it started.
 """
 
@@ -18,9 +19,11 @@ import time
 import zones
 from certificates import Certificates
 from dane import DaneHosts
+from nginx import Nginx
 from postfix import Postfix
 from programs import LabError, Watchman
 from services import Interceptor, Service, run_pinnace
+from sts import StsDomains
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RELAY, RELAY_PORT = "127.77.0.2", 2525
@@ -34,8 +37,9 @@ KEPT_RUNS = 5
 class Lab:
     """Postfix and nsd run from the start; `relay` and `gate` are ready to be started."""
 
-    def __init__(self, dane=False):
+    def __init__(self, dane=False, sts=False):
         self.dane = dane  # becomes the hosts
+        self.sts = sts  # becomes the domains
         self.build = os.environ.get("PINNACE_BUILD", os.path.join(SOURCE, "build", "release"))
         self.home = os.path.join(SOURCE, "build", "lab")
         self.root = os.path.join(self.home, "root")
@@ -61,6 +65,7 @@ class Lab:
         if os.geteuid() != 0:
             raise LabError("the lab needs root: it listens on port 25 of 127.77.0.0/16 and runs Postfix")
         for path in (
+            os.path.join(self.root, "usr/sbin/nginx"),
             os.path.join(self.root, "usr/sbin/nsd"),
             os.path.join(self.root, "usr/lib/postfix/sbin/master"),
         ):
@@ -92,6 +97,8 @@ class Lab:
         self.zones = zones.Zones(self.path("dns"), hosts)
         if self.dane:
             self.dane = DaneHosts(self.certificates, self.zones)
+        if self.sts:
+            self.sts = StsDomains(self.certificates, self.zones)
         self.anchor = self.zones.sign()
         self.started.append(self.zones.serve(self.watchman, self.root))
         self.receiver = self._postfix(
@@ -120,6 +127,11 @@ class Lab:
         if self.dane:
             self.dane.postfix = self._postfix("dane", **self.dane.postfix_settings())
             receivers.append(self.dane.postfix)
+        if self.sts:
+            self.sts.postfix = self._postfix("sts", **self.sts.postfix_settings())
+            receivers.append(self.sts.postfix)
+            self.sts.web = Nginx(self.watchman, self.path("nginx"), self.root, self.sts.web_hosts())
+            self.started.append(self.sts.web)
         for receiver in receivers:
             receiver.wait_until_ready()
         self.relay = self.service("relay", "relay", self.relay_sections())
@@ -184,6 +196,9 @@ class Lab:
             "queue": {"retry_initial": "1h"},
             "tls": {"roots": self.certificates.roots_file},
         }
+        if self.sts:
+            # Nobody's policy host has such an address on the real Internet.
+            sections["sts"] = {"allow_addresses": ["127.77.0.0/16"]}
         for section, entries in changes.items():
             new = entries if isinstance(entries, list) else {**sections.get(section, {}), **entries}
             sections[section] = new

@@ -126,12 +126,14 @@ class Zones:
         return self.program
 
     def reload(self, owner, record_type, data):
-        """Has nsd read the zones again; returns when it answers with this data."""
+        """Has nsd read the zones again; returns when it answers with this data, or without any for ""."""
         self.program.process.send_signal(signal.SIGHUP)
-        self.program.wait_until(
-            lambda: data in run(["drill", "-Q", f"@{ADDRESS}", owner, record_type], "ask nsd"),
-            f"nsd to answer {owner} {record_type} with {data}",
-        )
+
+        def answered():
+            answer = run(["drill", "-Q", f"@{ADDRESS}", owner, record_type], "ask nsd").strip()
+            return data in answer if data else not answer
+
+        self.program.wait_until(answered, f"nsd to answer {owner} {record_type} with {data or 'nothing'}")
 
     def _path(self, name):
         return os.path.join(self.folder, name)

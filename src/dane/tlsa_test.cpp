@@ -131,5 +131,11 @@ TEST(Tlsa, BaseDomains) {
   EXPECT_EQ(owner("mx.x.test", 25), "_25._tcp.mx.x.test");
 }
 
+// RFC 7672 2.2.3, RFC 6698 3 and 4
+TEST(Tlsa, OwnerHasThePortOfTheConnection) {
+  EXPECT_EQ(owner("mx.x.test", 2525), "_2525._tcp.mx.x.test");
+  EXPECT_EQ(owner("mx.x.test", 65535), "_65535._tcp.mx.x.test");
+}
+
 }  // namespace
 }  // namespace pinnace::dane

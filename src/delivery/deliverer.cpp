@@ -170,7 +170,11 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
     co_await gatherer_.check_sts_again(work.domain);
     const auto again = co_await gatherer_.domain(work.domain);
     const auto after = again && again->sts->cached ? again->sts->cached->fetched : base::Time{};
-    if (again && after != before) {
+    const bool another = again && after != before;
+    base::log_info("sts_checked_again", {{"id", work.message->id.str()},
+                                         {"domain", work.domain},
+                                         {"fetched", another ? "anew" : "nothing new"}});
+    if (another) {
       facts = *again;
       tried = co_await try_hosts(work, facts, session);
     }
@@ -211,12 +215,20 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
   co_return out;
 }
 
+namespace {
+
+// RFC 8689 4.2.1: QUIT to a host that will not do, while the next is tried.
+io::Task<void> goodbye(std::unique_ptr<Session> session) { co_await session->quit(); }
+
+}  // namespace
+
 io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target& target,
                                            std::unique_ptr<Session>& session) {
   std::optional<Problem> problem;
   for (const io::IpAddress& address : target.addresses) {
     auto fresh = std::make_unique<Session>(tools_, target.decision, target.host, address);
     auto opened = co_await fresh->open();
+    report_advert_before_tls(*fresh);
     if (opened) {
       session = std::move(fresh);
       co_await learn_host(tools_, pins_, *session, gatherer_.binding_name(target.host));
@@ -224,6 +236,7 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
     }
     log_refused(work, *fresh, opened.error());
     keep_worse(problem, opened.error());
+    tools_.loop.spawn(goodbye(std::move(fresh)));
   }
   co_return std::unexpected(*problem);
 }

@@ -107,7 +107,8 @@ io::Task<void> learn_stsec(Tools& tools, discovery::PinStore& store, Session& se
 
 }  // namespace
 
-io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& session, std::string host_key) {
+void report_advert_before_tls(const Session& session) {
+  if (!session.connected()) return;
   for (const char* keyword : {"PKP", "STSEC"}) {
     if (session.plain_capabilities().has(keyword)) {
       // Nothing of it is used: it is how a forged reply would plant pins.
@@ -116,6 +117,9 @@ io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& ses
           {{"host", session.host_name()}, {"address", session.address().str()}, {"keyword", keyword}});
     }
   }
+}
+
+io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& session, std::string host_key) {
   const Heard heard = hear(session);
   const auto existing = store.find(pins::Scope::host, host_key);
   if (!existing) {

@@ -8,6 +8,9 @@
 
 namespace pinnace::delivery {
 
+// PKP or STSEC before TLS is ignored, and reported (pinning-protocol 1.1): also of a session that failed.
+void report_advert_before_tls(const Session& session);
+
 // `host_key` is the MX host as it is bound (with ":port" where it is not 25).
 // After the second EHLO: what binds the host.
 io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& session, std::string host_key);

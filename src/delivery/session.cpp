@@ -67,6 +67,7 @@ io::Task<Attempt<bool>> Session::open() {
                       {{"host", host_name_}, {"address", address_.str()}, {"reason", opened.error().reason}});
     opened = co_await try_open(smtp::Client::Tls::none);
   }
+  if (opened && !client_->in_tls()) report(policy::judge_without_tls(*decision_, "no TLS", address_.str()));
   co_return opened;
 }
 
@@ -246,12 +247,17 @@ policy::Presented Session::presented() const {
           webpki_valid_, address_.str()};
 }
 
+// What failed and keeps nothing back: tested, or set aside by a rule or the sender.
+void Session::report(const policy::Verdict& verdict) const {
+  for (const std::string& what : verdict.reports) {
+    base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", what}});
+  }
+}
+
 // The verdict on the findings.
 Attempt<bool> Session::judged() const {
   const policy::Verdict verdict = policy::judge(*decision_, findings_, presented());
-  for (const std::string& report : verdict.reports) {
-    base::log_warning("policy_tested_failed", {{"host", host_name_}, {"report", report}});
-  }
+  report(verdict);
   if (verdict.usable) return true;
   return std::unexpected(refused(verdict));
 }
@@ -320,7 +326,7 @@ io::Task<Attempt<bool>> Session::send_body(const queue::Queue& queue, const queu
 io::Task<void> Session::quit() {
   if (!client_ || !stream_) co_return;
   stream_->set_idle_timeout(std::chrono::seconds(5));
-  if (client_->reusable()) {
+  if (client_->can_quit() && !handshake_failure_) {
     client_->quit();
     const auto end = co_await run();
     (void)end;

@@ -45,13 +45,13 @@ class Session {
   }
   const policy::Decision& decision() const { return *decision_; }
   const smtp::Capabilities& capabilities() const { return client_->capabilities(); }
+  bool connected() const { return client_ != nullptr; }  // else there are no capabilities
   const smtp::Capabilities& plain_capabilities() const { return client_->plain_capabilities(); }
   const tls::Handshake& handshake() const { return handshake_; }
   bool in_tls() const { return client_ && client_->in_tls(); }
   // TLS was offered and could not be had: why. Empty: there is TLS, or nothing was offered.
   std::string tls_problem() const;
   bool handshake_failed() const { return handshake_failure_.has_value(); }
-  bool connected() const { return client_ != nullptr; }
   policy::Presented presented() const;
   bool webpki_valid() const { return webpki_valid_; }
   bool dane_valid() const;  // a TLSA record matched
@@ -71,6 +71,7 @@ class Session {
   policy::Finding find(const policy::Requirement& requirement, base::Time now, std::string& by) const;
   Attempt<bool> check_offers();
   Attempt<bool> judged() const;
+  void report(const policy::Verdict& verdict) const;
   Problem lost(const base::Error& error) const;
   Problem failed() const;
   io::Task<Attempt<bool>> send_body(const queue::Queue& queue, const queue::Message& message);

@@ -68,6 +68,7 @@ io::Task<base::Result<HostFacts>> Gatherer::host(DomainFacts domain, std::string
   HostFacts out;
   policy::Facts& facts = out.facts;
   facts.domain = domain.domain;
+  facts.canonical = domain.hosts->canonical;
   facts.host = binding_name(host);
   facts.host_name = host;
   facts.mx_secure = domain.hosts->security == dns::Security::secure;

@@ -29,6 +29,7 @@ struct StsPolicies::FoundTxt {
 
 struct StsPolicies::Failure {
   base::Time at{};
+  std::string id;  // RFC 8461 3.3: the pause is for this instance of the policy
   std::string problem, detail;
 };
 
@@ -38,6 +39,17 @@ struct StsPolicies::Flight {
   sts::Occasion occasion;
   io::Condition ended;
   Found found;
+};
+
+// However the lookup ends, those who wait go on.
+struct StsPolicies::Landing {
+  std::unordered_map<std::string, std::shared_ptr<Flight>>& flights;
+  std::string domain;
+  Flight& flight;
+  ~Landing() {
+    flight.ended.notify_all();
+    flights.erase(domain);
+  }
 };
 
 struct StsPolicies::Fetched {
@@ -124,13 +136,14 @@ io::Task<StsPolicies::Found> StsPolicies::join(std::string domain, sts::Occasion
       }
     }
     co_await flight->ended.wait();
-    if (occasion == sts::Occasion::delivery || occasion == flight->occasion) co_return flight->found;
+    // One that came to no end for want of memory is taken up again.
+    const bool same = occasion == sts::Occasion::delivery || occasion == flight->occasion;
+    if (same && flight->found) co_return flight->found;
   }
   const auto flight = std::make_shared<Flight>(loop_, occasion);
+  const Landing landing{flights_, domain, *flight};
   flights_.emplace(domain, flight);
   flight->found = co_await look(domain, occasion);
-  flights_.erase(domain);
-  flight->ended.notify_all();
   co_return flight->found;
 }
 
@@ -139,12 +152,12 @@ io::Task<StsPolicies::Found> StsPolicies::look(std::string domain, sts::Occasion
   const auto known = store_.find(domain);
   const sts::Cached* cached = known ? known->get() : nullptr;
   const auto failure = failures_.find(domain);
+  const std::string wanted = seen.kind == sts::TxtSeen::Kind::record ? seen.id : cached ? cached->id : "";
   std::optional<base::Time> failed;
-  if (failure != failures_.end()) failed = failure->second.at;
+  if (failure != failures_.end() && failure->second.id == wanted) failed = failure->second.at;
   const sts::NextStep step = sts::next_step(occasion, cached, seen, failed, clock_.now());
   if (step.act == sts::NextStep::Act::fetch) {
-    std::string id = seen.kind == sts::TxtSeen::Kind::record ? seen.id : cached->id;
-    Found fetched = co_await fetch_now(domain, std::move(id));
+    Found fetched = co_await fetch_now(domain, wanted);
     co_return fetched;
   }
   StsFound found;
@@ -218,7 +231,7 @@ io::Task<StsPolicies::Fetched> StsPolicies::fetch(std::string domain, std::strin
 }
 
 io::Task<StsPolicies::Found> StsPolicies::fetch_now(std::string domain, std::string id) {
-  Fetched fetched = co_await fetch(domain, std::move(id));
+  Fetched fetched = co_await fetch(domain, id);
   const auto known = store_.find(domain);
   std::shared_ptr<const sts::Cached> before = known.value_or(nullptr);
   StsFound found;
@@ -231,7 +244,7 @@ io::Task<StsPolicies::Found> StsPolicies::fetch_now(std::string domain, std::str
     co_await keep(std::move(policy), std::move(before));
     co_return std::make_shared<const StsFound>(std::move(found));
   }
-  note_failure(domain, fetched);
+  note_failure(domain, id, fetched);
   found.problem = fetched.problem;
   found.detail = fetched.detail;
   if (before && before->live(clock_.now())) {
@@ -246,13 +259,13 @@ io::Task<StsPolicies::Found> StsPolicies::fetch_now(std::string domain, std::str
   co_return std::make_shared<const StsFound>(std::move(found));
 }
 
-void StsPolicies::note_failure(const std::string& domain, const Fetched& fetched) {
+void StsPolicies::note_failure(const std::string& domain, const std::string& id, const Fetched& fetched) {
   const base::Time now = clock_.now();
   if (failures_.size() >= kMostFailures) {
     std::erase_if(failures_, [now](const auto& f) { return now >= f.second.at + sts::kFetchPause; });
     if (failures_.size() >= kMostFailures) failures_.clear();
   }
-  failures_[domain] = {now, fetched.problem, fetched.detail};
+  failures_[domain] = {now, id, fetched.problem, fetched.detail};
   // RFC 8461 3.3: an administrator is told, unless the policy that is known is of mode none.
   const auto cached = live(domain);
   const bool given_up = cached && cached->policy.mode == sts::Mode::none;

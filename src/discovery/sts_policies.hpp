@@ -60,6 +60,7 @@ class StsPolicies {
   struct FoundTxt;
   struct Failure;
   struct Flight;
+  struct Landing;
   struct Fetched;
   using Found = std::shared_ptr<const StsFound>;
 
@@ -72,7 +73,7 @@ class StsPolicies {
   io::Task<void> refresh_due();
   io::Task<void> refresh(std::string domain);
   std::shared_ptr<const sts::Cached> live(const std::string& domain);
-  void note_failure(const std::string& domain, const Fetched& fetched);
+  void note_failure(const std::string& domain, const std::string& id, const Fetched& fetched);
 
   io::Loop& loop_;
   dns::Resolver& resolver_;

@@ -304,6 +304,16 @@ TEST(StsPolicies, WhereTheFetchFailsTheCachedOneHolds) {
   EXPECT_EQ(world.fetches(), 3U);
 }
 
+// RFC 8461 3.3: the five minutes are those of one instance of the policy.
+TEST(StsPolicies, AnotherIdIsFetchedWithinThePauseOfTheFirst) {
+  World world;
+  world.served = {"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"};
+  EXPECT_EQ(world.find().problem, "sts-policy-fetch-error");
+  world.publish("2", policy("enforce"));
+  EXPECT_POLICY(world.look_again(), sts::Mode::enforce);
+  EXPECT_EQ(world.fetches(), 2U);
+}
+
 TEST(StsPolicies, WhatAFailedFetchIsCalled) {
   const struct {
     const char* why;
@@ -355,6 +365,7 @@ TEST(StsPolicies, FetchedAgainBeforeItExpiresWhateverTheTxtRecordSays) {
   world.clock.advance(25h);
   world.policies->start_refreshing();
   world.run_until_fetched(2);
+  world.check_again();  // behind the refresh, until which the one before holds
   const StsFound found = world.find();
   EXPECT_POLICY(found, sts::Mode::enforce);
   EXPECT_EQ(found.cached->id, "1");

@@ -11,6 +11,7 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
   MailHosts out;
   out.security = answer.security;
   out.ttl = answer.ttl;
+  if (answer.canonical != domain.str()) out.canonical = answer.canonical;
   switch (answer.kind) {
     case Answer::Kind::failure:
       out.detail = answer.detail;
@@ -62,13 +63,15 @@ io::Task<MailHosts> find_mail_hosts(Resolver& resolver, names::Domain domain,
 
 Addresses addresses_from(const Answer& v4, const Answer& v6, const std::string& host) {
   Addresses out;
+  bool first = true;
   const auto add = [&](const Answer& answer, auto parse) {
     if (answer.kind != Answer::Kind::records) return;
     for (const std::string& rdata : answer.rdata) {
       if (const auto address = parse(rdata)) out.addresses.push_back(*address);
     }
     if (!answer.canonical.empty()) out.canonical = answer.canonical;
-    out.ttl = out.ttl == base::Seconds{} ? answer.ttl : std::min(out.ttl, answer.ttl);
+    out.ttl = first ? answer.ttl : std::min(out.ttl, answer.ttl);
+    first = false;
   };
   add(v6, parse_aaaa);
   add(v4, parse_a);

@@ -22,6 +22,7 @@ struct MailHosts {
   Security security = Security::insecure;  // of the answer that named the hosts
   bool implicit = false;                   // no MX: the domain itself (RFC 5321 5.1)
   std::vector<std::string> hosts;          // best first; at most kMostHosts
+  std::string canonical;                   // at the end of the domain's aliases; empty: itself
   base::Seconds ttl{};
   std::string detail;
 

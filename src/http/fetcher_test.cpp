@@ -229,6 +229,16 @@ TEST(Fetcher, ManyTakeTurns) {
   EXPECT_EQ(got.heads.size(), 100U);
 }
 
+// RFC 8461 3.3: no HTTP caching. More than can be under way at once: the last ones begin when others have
+// ended.
+TEST(Fetcher, NoAnswerIsKept) {
+  const std::string lasting =
+      "HTTP/1.1 200 OK\r\nCache-Control: max-age=3600\r\nETag: \"1\"\r\nContent-Length: 1\r\n\r\nx";
+  const Fetched got = fetch({lasting}, good(), {kHost, "127.0.0.1", 30s, 40});
+  EXPECT_EQ(got.heads.size(), 40U);
+  for (const std::string& head : got.heads) EXPECT_THAT(head, Not(HasSubstr("If-None-Match")));
+}
+
 TEST(Fetcher, TheWaitForATurnHasTheSameDeadline) {
   const auto start = io::Steady::now();
   const Fetched got = fetch({"", true}, good(), {kHost, "127.0.0.1", 1s, 40});

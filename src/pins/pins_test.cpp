@@ -286,6 +286,25 @@ TEST(Noting, MaxAgeZeroWithdrawsUnderTheConditions) {
   EXPECT_EQ(note(kSettings, kHost, set, advert_of({}, 0s), no_tls, kStart).change, Noted::Change::none);
 }
 
+// RFC 7469 2.3.1
+TEST(Noting, MaxAgeZeroOfAnUnknownHostNotesNothing) {
+  for (const Advert& advert : {advert_of({}, 0s), advert_of({1, 2}, 0s)}) {
+    const Noted n = note(kSettings, kHost, {}, advert, good(), kStart);
+    EXPECT_EQ(n.change, Noted::Change::none);
+    EXPECT_THAT(n.events, testing::IsEmpty());
+  }
+}
+
+// pinning-protocol 1.4: it is neither a new set nor a withdrawal, nor as if nothing had been advertised.
+TEST(Noting, AnInvalidAdvertChangesNothing) {
+  const PinSet set = stored(note(kSettings, kHost, {}, advert_of({1, 2}), good(), kStart));
+  auto session = good();
+  session.invalid_advert = true;
+  const Noted n = note(kSettings, kHost, set, {}, session, kStart + 1s);
+  EXPECT_EQ(n.change, Noted::Change::none);
+  EXPECT_THAT(n.events, testing::IsEmpty());
+}
+
 TEST(Noting, LifetimesAreClampedAndTtlIsAPins) {
   Advert a = advert_of({1, 2}, base::Seconds(9'999'999'999));
   a.pins[0].ttl = 60s;

@@ -107,9 +107,14 @@ void Decider::add_dane() {
   Requirement& r = add(Source::dane, Demand::dane,
                        fmt::format("{} usable TLSA records of {} in DNSSEC", usable.size(), found.base));
   r.tlsa = std::move(usable);
-  // RFC 7672 3.2.2: the TLSA base domain, and the next-hop domain.
+  // RFC 7672 3.2.2: the TLSA base domain; where that was named securely the next-hop domain too, as given and
+  // at the end of its aliases.
   r.names = {found.base};
-  if (facts_.domain != found.base) r.names.push_back(facts_.domain);
+  if (!named()) return;
+  for (const std::string& name : {facts_.domain, facts_.canonical}) {
+    if (!name.empty() && std::find(r.names.begin(), r.names.end(), name) == r.names.end())
+      r.names.push_back(name);
+  }
 }
 
 void Decider::add_pin_set(Source source, const std::optional<pins::PinSet>& set,
@@ -228,6 +233,7 @@ void Decider::waive_by_rule(const Rule* rule) {
   for (Requirement& r : out_.requirements) {
     if (!r.enforced || !covered(rule->waiver, r.source, facts_.now)) continue;
     r.enforced = false;
+    r.aside = "ignored by rule";
     r.sentence += fmt::format(": ignored until {} by {} ({})", base::format_time(rule->waiver.until),
                               rule->str(), rule->waiver.reason);
   }
@@ -239,6 +245,7 @@ void Decider::waive_by_sender() {
   for (Requirement& r : out_.requirements) {
     if (!r.enforced) continue;
     r.enforced = false;
+    r.aside = "waived by sender";
     r.sentence += ": waived, the message says TLS-Required: No (RFC 8689 3)";
   }
 }
@@ -453,7 +460,8 @@ Decision decide(const Facts& facts) { return Decider(facts).decide(); }
 std::string Decision::summary() const {
   std::string out;
   for (const Requirement& r : requirements) {
-    out += fmt::format("{}{}{}", out.empty() ? "" : ", ", to_string(r.source), r.enforced ? "" : " (tested)");
+    out += fmt::format("{}{}", out.empty() ? "" : ", ", to_string(r.source));
+    if (!r.enforced) out += fmt::format(" ({})", r.aside);
   }
   return out.empty() ? "none" : out;
 }

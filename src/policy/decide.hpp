@@ -22,6 +22,7 @@ enum class Wish : std::uint8_t { none, require, waive };
 
 struct Facts {
   std::string domain;      // recipient domain
+  std::string canonical;   // at the end of its aliases, where the MX records are; empty: itself
   std::string host;        // MX host, with ":port" where it is not 25
   std::string host_name;   // MX host alone, as a certificate names it
   bool mx_secure = false;  // DNSSEC vouches for the host's name
@@ -55,7 +56,8 @@ std::string_view to_string(Demand demand);  // "tls", "pins", ...; "cannot be me
 struct Requirement {
   Source source = Source::stsec;
   Demand demand = Demand::tls;
-  bool enforced = true;  // else tested and reported
+  bool enforced = true;               // else tested and reported
+  std::string_view aside = "tested";  // where it is not: "tested", "ignored by rule", "waived by sender"
   std::vector<pins::Pin> pins;
   std::vector<dane::Tlsa> tlsa;
   std::vector<std::string> names;  // that a leaf under a CA may bear

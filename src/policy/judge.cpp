@@ -98,15 +98,21 @@ Verdict judge_forbidden(const Decision& decision) {
 
 Verdict judge_without_tls(const Decision& decision, const std::string& what, const std::string& address) {
   Verdict verdict;
+  std::string demanded;
   for (const Requirement& r : decision.requirements) {
-    if (r.enforced) refuse(verdict, r, "starttls-not-supported");
+    if (r.enforced) {
+      refuse(verdict, r, "starttls-not-supported");
+      demanded += (demanded.empty() ? "" : "; ") + r.sentence;
+    } else {
+      verdict.reports.push_back(fmt::format("{} at {}: {}: {}", decision.host, address, what, r.sentence));
+    }
   }
   if (verdict.usable) return verdict;
   if (verdict.permanent) verdict.status = "5.7.10";
   verdict.sentence = fmt::format(
       "{} at {}: {}, but TLS is a must: {}. Either its TLS broke, or somebody in between "
       "takes it away",
-      decision.host, address, what, decision.sentence());
+      decision.host, address, what, demanded);
   return verdict;
 }
 

@@ -151,7 +151,41 @@ TEST(Decide, DaneNamesAndServerName) {
   EXPECT_EQ(decide(f).server_name, "mx.x.test");
   f.tlsa = {dane::HostTlsa::Kind::records, "real.x.test", {kDaneEe}, ""};
   EXPECT_EQ(decide(f).server_name, "real.x.test");
+  EXPECT_THAT(decide(f).requirements[0].names, ElementsAre("real.x.test"))
+      << "an unsigned MX answer: the host's name alone";
+  f.mx_secure = true;
   EXPECT_THAT(decide(f).requirements[0].names, ElementsAre("real.x.test", "x.test"));
+  f.canonical = "y.test";
+  EXPECT_THAT(decide(f).requirements[0].names, ElementsAre("real.x.test", "x.test", "y.test"));
+}
+
+// RFC 7672 6: DANE that the operator makes mandatory for a destination.
+TEST(Decide, ARuleThatDemandsDane) {
+  using Kind = dane::HostTlsa::Kind;
+  struct Case {
+    const char* why;
+    bool mx_secure;
+    dane::HostTlsa tlsa;
+    bool may_be_tried;
+  };
+  const Case cases[] = {
+      {"a secure MX, a usable record", true, tlsa(Kind::records, {kDaneEe}), true},
+      {"RFC 7672 2.2.1: an insecure MX", false, tlsa(Kind::records, {kDaneEe}), false},
+      {"RFC 7671 10.3: no usable record", true, tlsa(Kind::records, {kPkixEe}), false},
+      {"no record", true, tlsa(Kind::none), false},
+      {"a lookup that failed", true, tlsa(Kind::failure), false},
+  };
+  for (const Case& c : cases) {
+    Facts f = facts();
+    f.mx_secure = c.mx_secure;
+    f.tlsa = c.tlsa;
+    f.domain_rule = shared(rule(Rule::Subject::domain, "x.test", Level::dane));
+    const Decision d = decide(f);
+    EXPECT_TRUE(d.tls_required) << c.why;
+    const Verdict v = judge_forbidden(d);
+    EXPECT_EQ(v.usable, c.may_be_tried) << c.why;
+    EXPECT_FALSE(v.permanent) << c.why << ": it waits";
+  }
 }
 
 // Adding a source never weakens what another demands.

@@ -167,6 +167,21 @@ void Client::tls_established() {
   ask(Asked::ehlo, "EHLO " + name_);
 }
 
-void Client::quit() { ask(Asked::quit, "QUIT"); }
+bool Client::can_quit() const {
+  using Why = Failure::Why;
+  const bool refused =
+      state_ == State::failed && (failure_.why == Why::no_starttls || failure_.why == Why::starttls_refused ||
+                                  failure_.why == Why::refused);
+  const bool waits = state_ == State::ready || state_ == State::tls || refused;
+  return waits && !closing_ && !gone_ && !parser_.pending();
+}
+
+void Client::quit() {
+  if (state_ == State::tls) {
+    tls_on_ = true;
+    parser_.clear();
+  }
+  ask(Asked::quit, "QUIT");
+}
 
 }  // namespace pinnace::smtp

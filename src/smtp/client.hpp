@@ -88,6 +88,9 @@ class Client {
   const Failure& failure() const { return failure_; }
   // False after 421, a failure, or octets nobody asked for: no further transaction.
   bool reusable() const { return state_ == State::ready && !closing_ && !gone_ && !parser_.pending(); }
+  // Whether QUIT can be said: also to a server whose TLS or certificate will not do, inside TLS where a
+  // handshake was (RFC 3207 4.1, RFC 8689 4.2.1). Not after a handshake that failed.
+  bool can_quit() const;
 
  private:
   enum class State { talking, tls, ready, text, done, failed, closed };

@@ -35,6 +35,18 @@ TEST(Client, WhatWasSaidBeforeTlsDoesNotCountInside) {
   }
 }
 
+// RFC 3207 4.2
+TEST(Client, AnOfferOfStarttlsInsideTlsIsNotTaken) {
+  for (const Tls tls : {Tls::required, Tls::opportunistic}) {
+    TestPeer p(tls, after_greeting({{"EHLO relay.test\r\n", kOffer},
+                                    {"STARTTLS\r\n", "220 go\r\n"},
+                                    {"EHLO relay.test\r\n", kOffer}}));
+    EXPECT_EQ(p.run(), Client::Kind::ready) << p.client.failure().detail;
+    EXPECT_TRUE(p.client.in_tls());
+    EXPECT_EQ(p.sent, "") << "not a word more";
+  }
+}
+
 TEST(Client, EndsInFailureNamedByItsCause) {
   const std::string ehlo = "EHLO relay.test\r\n";
   const struct {
@@ -115,6 +127,41 @@ TEST(Client, OpportunisticGoesOnWithoutTls) {
   TestPeer q(Tls::none, after_greeting({{"EHLO relay.test\r\n", kOffer}}));
   EXPECT_EQ(q.run(), Client::Kind::ready) << "not asked for, not begun";
   EXPECT_FALSE(q.client.in_tls());
+}
+
+// RFC 8689 4.2.1, RFC 3207 4.1: a server that will not do hears QUIT, inside TLS where a handshake was.
+TEST(Client, QuitIsSaidToAServerThatWillNotDo) {
+  struct Case {
+    const char* why;
+    const char* ehlo;
+    const char* starttls;
+    bool handshake, said;
+  };
+  const Case cases[] = {
+      {"STARTTLS is not offered", "250 mx.test\r\n", "", false, true},
+      {"STARTTLS is refused", "250-mx.test\r\n250 STARTTLS\r\n", "454 not now\r\n", false, true},
+      {"its certificate is another's", "250-mx.test\r\n250 STARTTLS\r\n", "220 go on\r\n", true, true},
+      {"plaintext is injected", "250-mx.test\r\n250 STARTTLS\r\n", "220 go on\r\n250 x\r\n", false, false},
+  };
+  for (const Case& c : cases) {
+    TestPeer p(Tls::required, after_greeting({{"EHLO relay.test\r\n", c.ehlo}}));
+    if (*c.starttls) p.script.push_back({"STARTTLS\r\n", c.starttls});
+    p.script.push_back({"QUIT\r\n", "221 bye\r\n"});
+    Client::Kind kind = Client::Kind::read;
+    // The owner does not like what the handshake showed.
+    while (kind == Client::Kind::read || kind == Client::Kind::send) {
+      const Client::Action action = p.client.next();
+      kind = action.kind;
+      if (kind == Client::Kind::send) p.sent += action.bytes;
+      if (kind == Client::Kind::read) p.read();
+    }
+    EXPECT_EQ(kind, c.handshake ? Client::Kind::start_tls : Client::Kind::failed) << c.why;
+    EXPECT_EQ(p.client.can_quit(), c.said) << c.why;
+    if (!c.said) continue;
+    p.client.quit();
+    EXPECT_EQ(p.run(), Client::Kind::closed) << c.why;
+    EXPECT_EQ(p.client.in_tls(), c.handshake) << c.why;
+  }
 }
 
 TEST(Client, QuitEndsWhetherOrNotItIsAnswered) {

@@ -239,6 +239,23 @@ TEST(MatchTlsa, NamesDatesAndChains) {
   }
 }
 
+// RFC 6698 2.1.1: usage 3 is the leaf's, usage 2 a CA's above it.
+TEST(MatchTlsa, UsagesLookAtTheirOwnPlaceInTheChain) {
+  const Pki p;
+  const PeerChain chain = chain_of({&p.leaf, &p.intermediate, &p.root});
+  const std::vector<std::string> names = {"mx.x.test"};
+  for (int selector = 0; selector <= 1; ++selector) {
+    for (int matching = 0; matching <= 2; ++matching) {
+      for (const Certificate* authority : {&p.intermediate, &p.root}) {
+        EXPECT_FALSE(match_tlsa(chain, {tlsa(3, selector, matching, *authority)}, names, now()).ok)
+            << "3 " << selector << ' ' << matching;
+      }
+      EXPECT_FALSE(match_tlsa(chain, {tlsa(2, selector, matching, p.leaf)}, names, now()).ok)
+          << "2 " << selector << ' ' << matching;
+    }
+  }
+}
+
 // RFC 6698 2.1.4
 TEST(MatchTlsa, FullValuesMustBeWhatTheySay) {
   const Pki p;

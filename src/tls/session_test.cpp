@@ -189,6 +189,23 @@ TEST(Session, ReplayedCertificateWithoutItsKeyFails) {
   EXPECT_TRUE(shake_with(honest.get())) << "the same server with the true key";
 }
 
+int keep_server_name(SSL* ssl, int*, void* to) {
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  *static_cast<std::string*>(to) = name ? name : "";
+  return SSL_TLSEXT_ERR_OK;
+}
+
+// RFC 7672 8.1, RFC 8461 7.1
+TEST(Session, TheServerIsToldTheNameAskedFor) {
+  const Certificate leaf = make({"leaf", "DNS:mx.x.test"});
+  const CtxPtr context = server_context(leaf.x509.get(), leaf.key.get());
+  std::string heard = "nothing";
+  SSL_CTX_set_tlsext_servername_callback(context.get(), keep_server_name);
+  SSL_CTX_set_tlsext_servername_arg(context.get(), &heard);
+  ASSERT_TRUE(shake_with(context.get()));
+  EXPECT_EQ(heard, "mx.x.test");
+}
+
 TEST(Session, OldTlsAndAnonymousCiphersAreRefused) {
   const Certificate leaf = make({"leaf", "DNS:mx.x.test"});
   const CtxPtr old = server_context(leaf.x509.get(), leaf.key.get());

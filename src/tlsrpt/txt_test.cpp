@@ -50,6 +50,7 @@ TEST(TlsrptTxt, ExactlyOneRecordToTheGrammar) {
       {"no rua", {"v=TLSRPTv1; x=y"}, {}},
       {"nothing behind the version", {"v=TLSRPTv1;"}, {}},
       {"two records", {"v=TLSRPTv1; rua=mailto:a@x.test", "v=TLSRPTv1; rua=mailto:a@x.test"}, {}},
+      {"an exclamation mark that is not escaped", {"v=TLSRPTv1; rua=mailto:a!10m@x.test"}, {}},
       {"another version", {"v=TLSRPTv2; rua=mailto:a@x.test"}, {}},
       {"a control character", {"v=TLSRPTv1; rua=mailto:a\r@x.test"}, {}},
       {"none", {}, {}},

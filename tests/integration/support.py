@@ -6,6 +6,7 @@ import smtplib
 import unittest
 
 from lab import RELAY, RELAY_PORT, Lab
+from programs import wait_for
 
 
 class LabTest(unittest.TestCase):
@@ -45,6 +46,37 @@ class LabTest(unittest.TestCase):
         token = f"Message-ID: {identity}".encode()
         receiver.wait_for_message(token)
         self.assertEqual(1, sum(token in message for message in receiver.messages()), identity)
+
+
+class PolicyTest(LabTest):
+    """What the relay did with mail to `receiver`, a Postfix, and under which policy. The class's
+    subclasses set it."""
+
+    receiver = None
+
+    def deliveries(self, recipient):
+        """The relay's log lines of what it delivered to this address."""
+        lines = self.lab.relay.output().splitlines()
+        return [line for line in lines if " delivered " in line and recipient in line]
+
+    def assert_delivered(self, recipient, identity, verified_by, policy):
+        """Once, inside TLS; `verified_by` and `policy` are patterns of the log line's fields."""
+        self.assert_once(self.receiver, identity)
+        line = wait_for(lambda: self.deliveries(recipient), f"the log's line of {identity}")[-1]
+        self.assertRegex(line, f'verified_by="?{verified_by}"? policy="?{policy}"? ')
+        self.assertRegex(line, r" tls=TLSv1\.[23]/")
+
+    def assert_held(self, recipient, status, reason):
+        entry = self.lab.relay.wait_for_held(recipient)
+        self.assertEqual(status, entry["last_status"], entry)
+        self.assertRegex(entry["reason"], reason)
+
+    def received(self, identity):
+        return any(identity.encode() in message for message in self.receiver.messages())
+
+    def retry(self):
+        done = self.lab.relay.command("queue", "retry", "--all")
+        self.assertEqual(0, done.returncode, done.stderr)
 
 
 class Conversation:

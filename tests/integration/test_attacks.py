@@ -72,6 +72,13 @@ class Attacks(LabTest):
         identity = self.lab.send(RECIPIENT)
         self.assert_once(self.lab.receiver, identity)
 
+    # pinning-protocol 1.4: an invalid advert plants nothing, and is told of.
+    def test_an_invalid_advert_is_ignored_and_reported(self):
+        relay = self.relay().start()
+        self.loses_a_message_to("forge-pkp", pair=self.own, forged=["PKP PIN-SHA256=short MAX-AGE=60"])
+        self.assertEqual([], relay.ask("pins", "list"))
+        self.assertRegex(relay.output(), r" pins_advert_invalid host=mx\.receiver\.test .*PIN-SHA256=short")
+
     # pinning-protocol 5: the host is given up before MAIL FROM, and forgetting is the operator's way out.
     def test_a_forgotten_set_binds_no_longer(self):
         relay = self.relay().start()

@@ -106,3 +106,19 @@ class Commands(LabTest):
             done = relay.command("queue", name, "nosuchid")
             self.assertNotEqual(0, done.returncode, name)
             self.assertIn("nosuchid", done.stdout + done.stderr)
+
+    # pinning-protocol 5.5: what the operator does to pins binds, and is in the log.
+    def test_pins_of_the_operators_own_are_set_and_forgotten_and_logged(self):
+        relay = self.relay().start()
+        pin = pin_of(self.lab.backup_key)
+        done = relay.command("pins", "set", "mx.receiver.test", "--pin", pin)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertRegex(relay.output(), r" operator_set_pins name=mx\.receiver\.test until=\d")
+        self.gate().start()
+        self.lab.send("bob@receiver.test")
+        self.assertEqual("4.7.5", relay.wait_for_held("bob@receiver.test")["last_status"])
+        done = relay.command("pins", "forget", "mx.receiver.test")
+        self.assertEqual(0, done.returncode, done.stderr)
+        forgotten = [line for line in relay.output().splitlines() if " operator_forget_pins " in line]
+        self.assertEqual(1, len(forgotten))
+        self.assertIn(pin, forgotten[0])

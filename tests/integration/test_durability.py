@@ -6,6 +6,7 @@ import threading
 import smtplib
 
 from lab import RELAY, RELAY_PORT
+from programs import run
 from support import LabTest
 
 RECIPIENT = "bob@receiver.test"
@@ -35,6 +36,25 @@ class Durability(LabTest):
         relay.stop(signal.SIGKILL)
         relay.start()
         self.assertEqual(noted, relay.ask("pins", "list"))
+
+    # pinning-protocol 10.11: what was noted and cannot be read is never taken for nothing noted.
+    def test_a_set_that_cannot_be_read_holds_the_mail(self):
+        relay = self.relay().start()
+        self.gate().start()
+        self.lab.send(RECIPIENT)
+        relay.wait_until_empty()
+        relay.stop()
+        data = relay.sections["relay"]["data"]
+        store = next(folder for folder, _, files in os.walk(data) if "CURRENT" in files)
+        ldb = [os.path.join(self.lab.root, "usr/bin/ldb"), f"--db={store}", "--column_family=pins"]
+        noted = run([*ldb, "scan", "--no_value"], "list the noted pins").split()
+        self.assertIn("host/mx.receiver.test", noted)
+        run([*ldb, "put", "host/mx.receiver.test", "garbage"], "write to the store")
+        relay.start()
+        identity = self.lab.send(RECIPIENT)
+        held = relay.wait_for_held(RECIPIENT)
+        self.assertEqual("4.3.0", held["last_status"], held)
+        self.assertFalse(any(identity.encode() in message for message in self.lab.receiver.messages()))
 
     # 250 is said after the message is durable, so a kill in the middle of a stream of mail loses none
     # that was acknowledged.

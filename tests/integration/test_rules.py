@@ -101,7 +101,7 @@ class Rules(LabTest):
         self.lab.relay.wait_until_empty()
         self.assertNotEqual([], interceptor.taken())
         line = self.deliveries("ida@receiver.test")[-1]
-        self.assertIn('policy="pkp-host (tested), stsec (tested)"', line)
+        self.assertIn('policy="pkp-host (ignored by rule), stsec (ignored by rule)"', line)
         self.assertRegex(self.lab.relay.output(), "policy_tested_failed .*new keys")
 
     def test_a_broken_file_changes_nothing_and_says_why(self):
