@@ -113,7 +113,7 @@ bool same(const check::AddressReport& a, const check::AddressReport& b) {
 // Addresses that showed the same are told of once.
 void Table::host(const check::HostReport& host) {
   const auto heading = [&](const std::string& addresses) {
-    out_ += fmt::format("\n  {}  {}\n", paint("1", tame(host.host)), addresses);
+    out_ += fmt::format("\n  {}  {}\n", paint("1", tame(host.host)), tame(addresses));
   };
   if (host.addresses.empty()) heading("");
   for (std::size_t i = 0; i < host.addresses.size(); ++i) {
