@@ -175,6 +175,7 @@ int check_domains(const CheckRequest& request) {
   } else {
     fmt::print("{}", check_table(reports, style_of(request)));
   }
+  if (std::fflush(stdout) != 0) return own_error("standard output cannot be written");
   return exit_code(reports);
 }
 

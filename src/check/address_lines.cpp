@@ -86,6 +86,8 @@ class AddressLines {
                        host_.tlsa.base.empty() ? host_.host : host_.tlsa.base, p_.leaf.key_sha256);
   }
 
+  std::string names_of_leaf() const;
+
   const DomainFacts& facts_;
   const HostFacts& host_;
   const delivery::Probed& p_;
@@ -132,12 +134,23 @@ void AddressLines::add_before_tls() {
       "Advertise it inside TLS only. If the server does, somebody in between plants it");
 }
 
+// Some certificates have a hundred names.
+std::string AddressLines::names_of_leaf() const {
+  constexpr std::size_t kShown = 3;
+  const std::vector<std::string>& all = p_.leaf.dns_names;
+  if (all.empty()) return "no name";
+  std::vector<std::string> shown(all.begin(),
+                                 all.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, all.size())));
+  if (p_.leaf.names_host) shown = {host_.host};
+  const std::size_t more = all.size() - shown.size();
+  return fmt::format("{}{}", fmt::join(shown, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
+}
+
 void AddressLines::add_certificate() {
   const delivery::LeafSeen& leaf = p_.leaf;
   const auto left = std::chrono::floor<std::chrono::days>(leaf.not_after - facts_.now).count();
   const bool over = leaf.not_after <= facts_.now;
-  const std::string names =
-      leaf.dns_names.empty() ? "no name" : fmt::format("{}", fmt::join(leaf.dns_names, ", "));
+  const std::string names = names_of_leaf();
   const std::string issued = fmt::format("of {}", leaf.issuer);
   if (leaf.webpki_problem.empty()) {
     const std::string text =
@@ -251,7 +264,8 @@ void AddressLines::add_sts() {
   const bool seen = in_tls();
   for (const policy::Requirement& r : host_.decision.requirements) {
     if (r.source != policy::Source::sts) continue;
-    const std::string tested = r.enforced ? "" : " (tested, not enforced)";
+    const bool dane_decides = sts()->mode == sts::Mode::enforce && dane_applies();
+    const std::string tested = r.enforced ? "" : dane_decides ? " (DANE decides)" : " (tested, not enforced)";
     if (!listed) {
       add(Item::sts, weight(r), fmt::format("the policy does not list {}{}", host_.host, tested),
           fmt::format(

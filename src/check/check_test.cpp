@@ -278,6 +278,8 @@ TEST(Check, Certificates) {
   const Case cases[] = {
       {"good", [](World&) {}, kNote, Item::certificate, kGood,
        "mx.x.test, of CN=CA, until 2024-01-13 (60 days)", ""},
+      {"of many names the host's is told", [](World& w) { w.seen.leaf.dns_names.assign(100, "y.test"); },
+       kNote, Item::certificate, kGood, "mx.x.test and 99 more, of CN=CA", ""},
       {"fourteen days are enough", [](World& w) { w.seen.leaf.not_after = kNow + 14 * 24h; }, kNote,
        Item::certificate, kGood, "(14 days)", ""},
       {"thirteen are not", [](World& w) { w.seen.leaf.not_after = kNow + 14 * 24h - 1s; }, kWarning,
@@ -311,12 +313,12 @@ TEST(Check, Certificates) {
        "Get one of a trusted CA for mx.x.test"},
       {"another name",
        [](World& w) {
-         w.seen.leaf.dns_names = {"a.test", "b.test"};
+         w.seen.leaf.dns_names = {"a.test", "b.test", "c.test", "d.test"};
          w.seen.leaf.names_host = false;
          w.seen.leaf.webpki_problem = "hostname mismatch";
        },
-       kWarning, Item::certificate, kWarning, "it does not name mx.x.test but a.test, b.test",
-       "mx.x.test among its dNSNames"},
+       kWarning, Item::certificate, kWarning,
+       "it does not name mx.x.test but a.test, b.test, c.test and 1 more", "mx.x.test among its dNSNames"},
       {"no intermediate",
        [](World& w) { w.seen.leaf.webpki_problem = "unable to get local issuer certificate"; }, kWarning,
        Item::certificate, kWarning, "unable to get local issuer", "intermediate"},
