@@ -58,6 +58,8 @@ class Attacks(LabTest):
         interceptor.wait_for_connections()
         self.assertEqual([], relay.ask("pins", "list"))
         self.assertEqual([], interceptor.taken())
+        # 1.1: and that somebody did so is told, though the session came to nothing.
+        self.assertRegex(relay.output(), r"advert_before_tls host=mx\.receiver\.test .*keyword=PKP")
 
     # pinning-protocol 3: a first contact that nothing authenticates cannot lock the domain out.
     def test_a_hostile_first_contact_does_not_lock_the_receiver_out(self):
