@@ -104,6 +104,21 @@ class Attacks(LabTest):
         self.assertEqual(0, relay.command("queue", "retry", "--all").returncode)
         self.assert_once(self.lab.receiver, identity)
 
+    # pinning-protocol 5: MODE=REPORT is tested and reported, and keeps nothing back.
+    def test_a_set_that_only_reports_keeps_nothing_back(self):
+        relay = self.relay(pins={"noting": "first-use"}).start()
+        gate = self.lab.gate
+        sections = self.lab.gate_sections()
+        gate.configure({**sections, "gate.advert": {**sections["gate.advert"], "mode": "REPORT"}})
+        gate.start()
+        self.lab.send(RECIPIENT)
+        relay.wait_until_empty()
+        gate.stop()
+        taken = self.loses_a_message_to("ca-cert", pair=self.trusted)
+        self.assertIn(RECIPIENT, "".join(taken))
+        self.assertRegex(relay.output(), r' delivered .*policy="pkp-host \(tested\), stsec"')
+        self.assertRegex(relay.output(), r"policy_tested_failed host=mx\.receiver\.test .*MODE=REPORT")
+
     # Bad input: a reset at any octet loses nothing.
     def test_resets_at_many_places_lose_nothing(self):
         relay = self.relay(pins={"noting": "off"}).start()
