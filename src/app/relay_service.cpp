@@ -40,7 +40,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   if (auto loaded = sts.load(); !loaded) return std::unexpected(loaded.error());
   discovery::Gatherer gatherer(clock, routes, sts, &pins, config.delivery.port);
   gatherer.set_rules(config.rules);
-  RulesReload rules(config_file, clock, gatherer);
+  RulesReload rules(loop, config_file, clock, gatherer);
   std::unique_ptr<delivery::Deliverer> deliverer;
   auto queue = queue::Queue::open(loop, **db, clock, config.queue, [&deliverer](const std::string& domain) {
     if (deliverer) deliverer->wake(domain);
@@ -61,7 +61,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   if (auto started = relay.start(); !started) return finish(started);
   // What is wrong is logged, and nothing changes.
   loop.on_signal(SIGHUP, [&rules] { (void)rules.reload(); });
-  loop.spawn(watch_waivers(loop, rules));
+  loop.spawn(rules.watch_waivers());
   sts.start_refreshing();
   base::log_info("ready", {{"service", "relay"},
                            {"hostname", config.relay.hostname},

@@ -1,5 +1,7 @@
 #include "app/rules_reload.hpp"
 
+#include <algorithm>
+
 #include "app/config.hpp"
 #include "base/log.hpp"
 
@@ -15,30 +17,33 @@ base::Result<std::size_t> RulesReload::reload() {
   const std::size_t count = config->rules->rules().size();
   gatherer_.set_rules(config->rules);
   warned_.clear();
+  timer_.cancel();
   base::log_info("rules_reloaded", {{"file", file_}, {"rules", std::to_string(count)}});
   return count;
 }
 
-void RulesReload::warn_of_ended_waivers() {
+base::Milliseconds RulesReload::warn() {
   const base::Time now = clock_.now();
+  base::Milliseconds next = std::chrono::minutes(1);
   for (const auto& rule : gatherer_.rules()->rules()) {
-    if (rule->waiver.sources.empty() || rule->waiver.in_force(now)) continue;
-    if (!warned_.insert(rule->str()).second) continue;
+    const policy::Waiver& waiver = rule->waiver;
+    if (waiver.in_force(now)) next = std::min(next, waiver.until - now);
+    if (waiver.sources.empty() || waiver.in_force(now) || !warned_.insert(rule->str()).second) continue;
     base::log_warning("rule_waiver_over", {{"rule", rule->str()},
-                                           {"until", base::format_time(rule->waiver.until)},
-                                           {"reason", rule->waiver.reason},
+                                           {"until", base::format_time(waiver.until)},
+                                           {"reason", waiver.reason},
                                            {"what",
                                             "what it ignored binds again; the next start or reload "
                                             "refuses the rule as it stands"}});
   }
+  return next;
 }
 
-io::Task<void> watch_waivers(io::Loop& loop, RulesReload& rules) {
-  io::Timer timer(loop);
-  bool on = true;
-  while (on) {
-    rules.warn_of_ended_waivers();
-    on = co_await timer.wait(std::chrono::minutes(1));
+io::Task<void> RulesReload::watch_waivers() {
+  for (;;) {
+    const base::Milliseconds next = warn();
+    const bool elapsed = co_await timer_.wait(next);
+    (void)elapsed;  // else the rules are others
   }
 }
 

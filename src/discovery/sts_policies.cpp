@@ -239,7 +239,6 @@ io::Task<StsPolicies::Found> StsPolicies::fetch_now(std::string domain, std::str
     failures_.erase(domain);
     found.kind = StsFound::Kind::policy;
     found.cached = *fetched.policy;
-    found.detail = "fetched";
     sts::Cached policy = std::move(*fetched.policy);
     co_await keep(std::move(policy), std::move(before));
     co_return std::make_shared<const StsFound>(std::move(found));

@@ -112,6 +112,10 @@ TEST(MailHosts, WhatAnMxAnswerMeans) {
   none.kind = Answer::Kind::no_data;
   EXPECT_TRUE(from(none).implicit) << "RFC 5321 5.1";
   EXPECT_THAT(from(none).hosts, ElementsAre("x.test"));
+  Answer alias = records({mx(10, wire({"a", "test"}))});
+  EXPECT_EQ(from(alias).canonical, "") << "no alias";
+  alias.canonical = "y.test";
+  EXPECT_EQ(from(alias).canonical, "y.test") << "RFC 7672 3.2.2: the end of the domain's aliases";
   none.kind = Answer::Kind::no_domain;
   EXPECT_EQ(from(none).kind, MailHosts::Kind::no_domain);
   none.kind = Answer::Kind::failure;

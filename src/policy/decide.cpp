@@ -14,6 +14,15 @@ std::string describe(const pins::PinSet& set, base::Time now) {
                      set.mode == pins::Mode::report ? ", MODE=REPORT" : "", base::format_time(set.expires()));
 }
 
+// The first few, for people.
+std::string some_of(const std::vector<names::MxPattern>& patterns) {
+  constexpr std::size_t kShown = 5;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(kShown, patterns.size()); ++i)
+    out += (i ? " " : "") + patterns[i].str();
+  return patterns.size() > kShown ? fmt::format("{} and {} more", out, patterns.size() - kShown) : out;
+}
+
 // Gathers one decision, a source after the other.
 class Decider {
  public:
@@ -172,7 +181,8 @@ void Decider::add_sts() {
   if (!facts_.sts_detail.empty()) note("sts: " + facts_.sts_detail);
   if (!sts_lists()) {
     // RFC 8461 4.1
-    add(Source::sts, Demand::unmet, fmt::format("{} does not list {} among its mx", of, facts_.host_name))
+    add(Source::sts, Demand::unmet,
+        fmt::format("{} does not list {} among its mx ({})", of, facts_.host_name, some_of(held.policy.mx)))
         .enforced = enforce;
   } else {
     // RFC 8461 4.2: the host's own name, not the pattern's.
@@ -196,7 +206,10 @@ void Decider::add_sts() {
 }
 
 void Decider::add_stsec() {
-  if (!facts_.stsec || !facts_.stsec->in_force(facts_.now)) return;
+  if (!facts_.stsec || !facts_.stsec->in_force(facts_.now)) {
+    note(fmt::format("stsec: {}", facts_.stsec ? "what was noted has expired" : "nothing is noted"));
+    return;
+  }
   add(Source::stsec, Demand::tls,
       fmt::format("{} said on {} that it always has TLS, until {}", facts_.host,
                   base::format_time(facts_.stsec->noted), base::format_time(facts_.stsec->expires)));
@@ -276,7 +289,8 @@ void Decider::add_rule(const Rule* rule) {
   if (!rule) return;
   if (!rule->mx.empty() && !rule->lists(facts_.host_name)) {
     add(Source::rule, Demand::unmet,
-        fmt::format("{} does not list {} among its mx", rule->str(), facts_.host_name));
+        fmt::format("{} does not list {} among its mx ({})", rule->str(), facts_.host_name,
+                    some_of(rule->mx)));
   }
   if (rule->level) add_level(*rule);
   if (!rule->pins.empty()) add_rule_pins(*rule);

@@ -51,6 +51,22 @@ std::string advice(const Requirement& r, const Decision& decision) {
   return "The message can be sent again without REQUIRETLS, if its sender can do without";
 }
 
+// Where the host is not even tried.
+std::string advice_untried(const Requirement& r, const Decision& decision, bool lookup) {
+  if (lookup) return "Either its DNS is broken, or somebody interferes with it; it is tried again";
+  if (r.source == Source::rule)
+    return "'pinnace rule test' shows the rule: change it if the receiver has changed";
+  if (r.source == Source::requiretls) {
+    return "The message can be sent again without REQUIRETLS, if its sender can do without";
+  }
+  return decision.mx == MxVouched::dnssec ? "DNSSEC vouches for the MX answer that names this host, so the "
+                                            "domain's policy seems out of date: tell "
+                                            "its postmaster"
+                                          : "Either the domain has moved without its policy, or somebody "
+                                            "forged the MX answer that names this host: "
+                                            "ask its postmaster by another way";
+}
+
 std::string presented_text(const Presented& p) {
   return fmt::format("Presented: {} issued by {}, key {}; {}", p.subject, p.issuer, p.key,
                      p.webpki_valid
@@ -91,7 +107,8 @@ Verdict judge_forbidden(const Decision& decision) {
     refuse(verdict, r, lookup ? "dnssec-invalid" : "validation-failure");
     if (!verdict.sentence.empty()) continue;
     if (lookup) verdict.status = "4.4.3";
-    verdict.sentence = decision.host + " must not be used: " + r.sentence;
+    verdict.sentence = fmt::format("{} must not be used: {}. {}", decision.host, r.sentence,
+                                   advice_untried(r, decision, lookup));
   }
   return verdict;
 }

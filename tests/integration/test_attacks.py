@@ -58,6 +58,8 @@ class Attacks(LabTest):
         interceptor.wait_for_connections()
         self.assertEqual([], relay.ask("pins", "list"))
         self.assertEqual([], interceptor.taken())
+        # 1.1: and that somebody did so is told, though the session came to nothing.
+        self.assertRegex(relay.output(), r"advert_before_tls host=mx\.receiver\.test .*keyword=PKP")
 
     # pinning-protocol 3: a first contact that nothing authenticates cannot lock the domain out.
     def test_a_hostile_first_contact_does_not_lock_the_receiver_out(self):
@@ -101,6 +103,21 @@ class Attacks(LabTest):
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(0, relay.command("queue", "retry", "--all").returncode)
         self.assert_once(self.lab.receiver, identity)
+
+    # pinning-protocol 5: MODE=REPORT is tested and reported, and keeps nothing back.
+    def test_a_set_that_only_reports_keeps_nothing_back(self):
+        relay = self.relay(pins={"noting": "first-use"}).start()
+        gate = self.lab.gate
+        sections = self.lab.gate_sections()
+        gate.configure({**sections, "gate.advert": {**sections["gate.advert"], "mode": "REPORT"}})
+        gate.start()
+        self.lab.send(RECIPIENT)
+        relay.wait_until_empty()
+        gate.stop()
+        taken = self.loses_a_message_to("ca-cert", pair=self.trusted)
+        self.assertIn(RECIPIENT, "".join(taken))
+        self.assertRegex(relay.output(), r' delivered .*policy="pkp-host \(tested\), stsec"')
+        self.assertRegex(relay.output(), r"policy_tested_failed host=mx\.receiver\.test .*MODE=REPORT")
 
     # Bad input: a reset at any octet loses nothing.
     def test_resets_at_many_places_lose_nothing(self):

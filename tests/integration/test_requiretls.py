@@ -1,6 +1,7 @@
 """REQUIRETLS and TLS-Required on the way out (RFC 8689 4.2, 5), by the running relay."""
 
 import json
+import re
 
 from lab import MX
 from support import LabTest
@@ -86,6 +87,15 @@ class RequireTls(LabTest):
         self.sender_relay.program.wait_until(
             lambda: "waived@receiver.test" in "".join(interceptor.taken()), "the waived message to go out"
         )
+        # pinning-protocol 5.5: who set the policy aside is told, also where there is no TLS to test it with.
+        self.sender_relay.wait_for_held("held@receiver.test")
+        self.sender_relay.program.wait_until(
+            lambda: re.search(
+                r" delivered .* tls=none .*policy=\"[^\"]*pkp-host \(waived by sender\)", self.sender_relay.output()
+            ),
+            "the line of the waived message",
+        )
+        self.assertRegex(self.sender_relay.output(), r"policy_tested_failed .*no TLS.*TLS-Required: No")
         sections = self.sender_relay.sections
         self.sender_relay.configure({**sections, "policy": {"tls_required_no": "ignore"}})
         self.sender_relay.restart()

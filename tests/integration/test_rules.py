@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 from certificates import pin_of
 from lab import DEAD
@@ -103,6 +104,22 @@ class Rules(LabTest):
         line = self.deliveries("ida@receiver.test")[-1]
         self.assertIn('policy="pkp-host (ignored by rule), stsec (ignored by rule)"', line)
         self.assertRegex(self.lab.relay.output(), "policy_tested_failed .*new keys")
+
+    def test_a_waiver_ends_by_itself_and_is_warned_of(self):
+        self.gate().start()
+        relay = self.relay(pins={"noting": "first-use"}).start()
+        self.assert_once(self.lab.receiver, self.lab.send("wanda@receiver.test"))
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))
+        waiver = {"domain": "receiver.test", "ignore": ["pkp", "stsec"], "reason": "r", "until": until}
+        self.assertEqual(0, self.reload(waiver).returncode)
+        policy = relay.ask("explain", "wanda@receiver.test")["hosts"][0]["decision"]["policy"]
+        self.assertEqual("pkp-host (ignored by rule), stsec (ignored by rule)", policy)
+        said = f'rule_waiver_over rule="the rule for domain receiver.test" until={until}'
+        relay.program.wait_until(lambda: said in relay.output(), "the end of the waiver")
+        decision = relay.ask("explain", "wanda@receiver.test")["hosts"][0]["decision"]
+        self.assertEqual("pkp-host, stsec", decision["policy"])
+        self.assertIn("binds again", " ".join(decision["notes"]))
+        self.assertEqual(1, relay.command("rule", "reload").returncode)
 
     def test_a_broken_file_changes_nothing_and_says_why(self):
         self.relay(rule=[{"domain": "plain.test", "tls": "webpki"}]).start()
