@@ -121,6 +121,28 @@ Names names_of(Item item) {
 
 }  // namespace
 
+namespace {
+
+Line address_line(const DomainFacts& facts, const HostFacts& host) {
+  if (host.lookup_failed) {
+    return {Item::address, Verdict::would_defer, host.no_address,
+            fmt::format(
+                "Ask each name server of {} for its A and AAAA records: one of them does not answer, or its "
+                "DNSSEC signatures do not hold",
+                host.host)};
+  }
+  // RFC 5321 5.1: where the domain is its own host, that is final.
+  if (facts.mx.implicit) {
+    return {Item::address, Verdict::would_bounce, host.no_address + ", and the domain has no MX record",
+            fmt::format("Publish MX records that name the hosts of {}, or the null MX if it takes no mail",
+                        facts.domain)};
+  }
+  return {Item::address, Verdict::would_defer, host.no_address,
+          fmt::format("Publish an A or AAAA record for {}, or take it out of the MX records", host.host)};
+}
+
+}  // namespace
+
 std::string_view to_string(Item item) { return names_of(item).program; }
 std::string_view label(Item item) { return names_of(item).label; }
 
@@ -145,16 +167,7 @@ DomainReport report(const DomainFacts& facts) {
 HostReport report_host(const DomainFacts& facts, const HostFacts& host) {
   HostReport out;
   out.host = host.host;
-  if (!host.no_address.empty()) {
-    out.lines.push_back(
-        {Item::address, Verdict::would_defer, host.no_address,
-         host.lookup_failed
-             ? fmt::format("Ask each name server of {} for its A and AAAA records: one of them does not "
-                           "answer, or its DNSSEC signatures do not hold",
-                           host.host)
-             : fmt::format("Publish an A or AAAA record for {}, or take it out of the MX records",
-                           host.host)});
-  }
+  if (!host.no_address.empty()) out.lines.push_back(address_line(facts, host));
   Verdict of_addresses = Verdict::good;
   for (const delivery::Probed& probed : host.probed) {
     out.addresses.push_back({probed.address.str(), probed.usable, address_lines(facts, host, probed)});
