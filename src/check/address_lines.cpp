@@ -95,8 +95,8 @@ class AddressLines {
 };
 
 void AddressLines::add_connection() {
-  if (p_.unreachable.empty()) return;
-  const std::string where = fmt::format("{} port {}", p_.address.str(), facts_.port);
+  // Where TLS broke it, the line on TLS says how.
+  if (p_.unreachable.empty() || p_.tls_broken) return;
   add(Item::connection, Verdict::would_defer, p_.unreachable,
       p_.refused
           ? fmt::format("The log of {} says why it refuses; a sender that it does not know is to be heard",
@@ -119,7 +119,7 @@ void AddressLines::add_tls() {
                                       : ": mail goes there in the clear"),
       p_.tls_broken
           ? fmt::format("'{}' shows it: certificate and key must belong together, and TLS 1.2 or "
-                        "later be allowed",
+                        "later be allowed. If its own side is well, somebody in between spoils it",
                         openssl)
           : fmt::format("Turn STARTTLS on at {}, or put 'pinnace gate' before it. If it is on, somebody "
                         "in between takes it away",
@@ -309,9 +309,9 @@ void AddressLines::add_pins() {
     return add(Item::pkp, Verdict::note, "MAX-AGE=0: it takes its pins back", "Nothing, if that is meant");
   base::Seconds shortest = base::Seconds::max();
   for (const auto& pin : seen.advert->pins) shortest = std::min(shortest, seen.advert->lifetime(pin));
-  const std::string text =
-      fmt::format("{} pins for {}, of this {}", seen.advert->pins.size(), base::format_duration(shortest),
-                  seen.advert->scope == pins::Scope::host ? "host" : "domain");
+  const std::string text = fmt::format(
+      "{} pin{} for {}, of this {}", seen.advert->pins.size(), seen.advert->pins.size() == 1 ? "" : "s",
+      base::format_duration(shortest), seen.advert->scope == pins::Scope::host ? "host" : "domain");
   if (!seen.not_noted.empty()) {
     return add(
         Item::pkp, Verdict::warning, fmt::format("{}: a sender does not note them: {}", text, seen.not_noted),

@@ -272,6 +272,12 @@ TEST(Check, Sessions) {
        kWarning, Item::tls, kWarning, "in the clear", "Turn STARTTLS on"},
       {"the handshake fails", [](World& w) { w.no_tls("wrong version", true); }, kWarning, Item::tls,
        kWarning, "wrong version", "openssl s_client -starttls smtp -connect 192.0.2.1:25"},
+      {"CVE-2021-38371: replies are injected",
+       [](World& w) {
+         w.no_tls("somebody may be injecting replies", true);
+         w.seen.unreachable = w.seen.no_tls;
+       },
+       kDefer, Item::tls, kDefer, "injecting", "somebody in between"},
       {"pinning-protocol 1: pins before TLS", [](World& w) { w.seen.before_tls = {"PKP"}; }, kWarning,
        Item::pkp, kWarning, "PKP is said before TLS", "inside TLS only"},
       {"REQUIRETLS", [](World& w) { w.seen.offers_requiretls = false; }, kNote, Item::requiretls, kNote,
