@@ -57,7 +57,7 @@ std::string summary_of(const DomainFacts& facts, const DomainReport& report) {
   if (facts.mx.kind == Kind::null_mx) return "takes no mail, and says so";
   if (facts.mx.kind == Kind::no_domain) return "there is no such domain";
   if (facts.mx.kind == Kind::failure) return "its mail hosts cannot be looked up";
-  const std::string to = route(facts);
+  std::string to = route(facts);
   if (!to.empty()) return to;
   std::vector<std::string> all;
   for (const HostReport& host : report.hosts) all.push_back(against(host));
