@@ -30,7 +30,8 @@ Problem temporary(std::string status, std::string reason);
 Problem refused(const policy::Verdict& verdict);
 
 // The problem that says most of why no host would do: a policy's refusal above all, and
-// never a permanent one while another host may still take the message.
+// never a permanent one while another host may still take the message. That one of them may have it
+// already is never lost.
 void keep_worse(std::optional<Problem>& kept, Problem next);
 
 }  // namespace pinnace::delivery
