@@ -189,7 +189,8 @@ Resolver::Resolver(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Resolver::~Resolver() {
   impl_->watch.reset();
-  for (const auto& [p, id] : impl_->pending) ub_cancel(impl_->ctx.get(), p->async_id);
+  // The tasks have gone, and what `p` leads to with them.
+  for (const auto& [p, id] : impl_->pending) ub_cancel(impl_->ctx.get(), id);
 }
 
 base::Result<std::unique_ptr<Resolver>> Resolver::create(io::Loop& loop, const Settings& settings) {
