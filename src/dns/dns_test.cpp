@@ -116,6 +116,11 @@ TEST(MailHosts, WhatAnMxAnswerMeans) {
   EXPECT_EQ(from(alias).canonical, "") << "no alias";
   alias.canonical = "y.test";
   EXPECT_EQ(from(alias).canonical, "y.test") << "RFC 7672 3.2.2: the end of the domain's aliases";
+  none.canonical = "Mail.Y.Test";
+  EXPECT_THAT(from(none).hosts, ElementsAre("mail.y.test")) << "as pins and rules name it (RFC 1035 2.3.3)";
+  none.canonical = "X.Test";
+  EXPECT_THAT(from(none).hosts, ElementsAre("x.test"));
+  EXPECT_EQ(from(none).canonical, "") << "no alias";
   none.kind = Answer::Kind::no_domain;
   EXPECT_EQ(from(none).kind, MailHosts::Kind::no_domain);
   none.kind = Answer::Kind::failure;
@@ -153,6 +158,8 @@ TEST(Addresses, FamiliesCombined) {
   insecure.security = Security::insecure;
   EXPECT_EQ(addresses_from(insecure, none, "h").security, Security::insecure);
   EXPECT_EQ(addresses_from(none, none, "h").kind, Addresses::Kind::none);
+  insecure.canonical = "H.Y.Test";
+  EXPECT_EQ(addresses_from(insecure, none, "h").canonical, "h.y.test") << "RFC 1035 2.3.3";
   EXPECT_EQ(addresses_from(none, bogus, "h").kind, Addresses::Kind::failure) << "bogus is never absent";
   EXPECT_EQ(addresses_from(none, bogus, "h").security, Security::bogus);
 }

@@ -5,13 +5,23 @@
 #include <algorithm>
 
 namespace pinnace::dns {
+namespace {
+
+// RFC 1035 2.3.3: the end of an alias comes in any case; pins, rules and loops are looked for in one.
+std::string canonical_of(const Answer& answer) {
+  const auto name = names::Domain::parse(answer.canonical);
+  return name ? name->str() : answer.canonical;
+}
+
+}  // namespace
 
 MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
                           const std::function<std::size_t(std::size_t)>& random) {
   MailHosts out;
   out.security = answer.security;
   out.ttl = answer.ttl;
-  if (answer.canonical != domain.str()) out.canonical = answer.canonical;
+  const std::string canonical = canonical_of(answer);
+  if (canonical != domain.str()) out.canonical = canonical;
   switch (answer.kind) {
     case Answer::Kind::failure:
       out.detail = answer.detail;
@@ -24,7 +34,7 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
       // RFC 5321 5.1: without MX the domain is its own mail host; with MX it never is.
       out.kind = MailHosts::Kind::hosts;
       out.implicit = true;
-      out.hosts = {answer.canonical.empty() ? domain.str() : answer.canonical};
+      out.hosts = {canonical.empty() ? domain.str() : canonical};
       return out;
     case Answer::Kind::records:
       break;
@@ -69,7 +79,7 @@ Addresses addresses_from(const Answer& v4, const Answer& v6, const std::string& 
     for (const std::string& rdata : answer.rdata) {
       if (const auto address = parse(rdata)) out.addresses.push_back(*address);
     }
-    if (!answer.canonical.empty()) out.canonical = answer.canonical;
+    if (!answer.canonical.empty()) out.canonical = canonical_of(answer);
     out.ttl = first ? answer.ttl : std::min(out.ttl, answer.ttl);
     first = false;
   };
