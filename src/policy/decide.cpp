@@ -399,6 +399,8 @@ void Decider::finish() {
     }
   }
   out_.key = (out_.tls_required ? "tls " : out_.tls_never ? "plain " : "any ") + out_.server_name;
+  // What a session teaches of the domain hangs on who vouched for its host.
+  out_.key += fmt::format("|mx {}", to_string(out_.mx));
   for (const Requirement& r : out_.requirements) {
     out_.key +=
         fmt::format("|{}{}{}", to_string(r.source), static_cast<int>(r.demand), r.enforced ? "!" : "?");

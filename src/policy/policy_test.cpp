@@ -85,6 +85,9 @@ TEST(Decide, KeyDiffersWheneverARequirementDoes) {
   f.host_pins->stage = pins::Stage::provisional;
   const std::string tested = decide(f).key;
   EXPECT_EQ(std::set<std::string>({none, pinned, fewer, tested}).size(), 4U);
+  f = facts();
+  f.mx_secure = true;
+  EXPECT_NE(decide(f).key, none) << "what is noted of the domain hangs on who vouched for the host";
 }
 
 TEST(Judge, EnforcedFailureDefersAndSaysAllAnOperatorNeeds) {
