@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <iterator>
 #include <map>
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
@@ -26,6 +25,8 @@ struct TomlFile::Impl {
 
 namespace {
 
+constexpr std::size_t kMostOctets = 16 << 20;
+
 const toml::table* table_of(const void* p) { return static_cast<const toml::table*>(p); }
 const toml::node* node_of(const void* p) { return static_cast<const toml::node*>(p); }
 
@@ -44,11 +45,17 @@ TomlFile::~TomlFile() = default;
 
 base::Result<TomlFile> TomlFile::load(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::string text;
+  char block[4096];
+  // read(), not an iterator, which throws where a directory stands or the disk fails.
+  while (text.size() <= kMostOctets && (in.read(block, sizeof block) || in.gcount() > 0))
+    text.append(block, static_cast<std::size_t>(in.gcount()));
   if (!in.is_open() || in.bad()) {
     return base::fail("config.read",
                       fmt::format("{}: cannot be read: does it exist, and may this user read it?", path));
   }
+  if (text.size() > kMostOctets)
+    return base::fail("config.read", fmt::format("{}: has more than {} octets", path, kMostOctets));
   toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
     return base::fail("config.syntax",

@@ -142,6 +142,16 @@ class Rules(LabTest):
         self.lab.relay.command("queue", "retry", "--all")
         self.lab.relay.wait_until_empty()
 
+    def test_a_configuration_that_cannot_be_read_changes_nothing(self):
+        relay = self.relay(rule=[{"domain": "plain.test", "tls": "webpki"}]).start()
+        os.remove(relay.config)
+        os.mkdir(relay.config)
+        self.addCleanup(os.rmdir, relay.config)
+        relay.program.process.send_signal(signal.SIGHUP)
+        relay.program.wait_until(lambda: "rules_not_reloaded" in relay.output(), "the signal's refusal")
+        self.assertIn("cannot be read", relay.command("rule", "reload").stderr)
+        self.assertEqual(["webpki"], [rule["tls"] for rule in relay.ask("rule", "list")])
+
     def test_a_rule_that_makes_no_sense_is_refused_with_its_line(self):
         cases = (
             ({"domain": "x.test"}, "the rule says nothing"),
