@@ -5,10 +5,18 @@
 namespace pinnace::app {
 namespace {
 
+// However the question ends. Where it needs no lookup, it has ended before the loop runs.
+struct End {
+  io::Loop& loop;
+  ~End() {
+    loop.post([&ended = loop] { ended.stop(); });
+  }
+};
+
 io::Task<void> run(io::Loop& loop, std::function<io::Task<Answer>(Lookups&)> ask, Lookups& lookups,
                    Answer& out) {
+  const End end{loop};
   out = co_await ask(lookups);
-  loop.stop();
 }
 
 }  // namespace

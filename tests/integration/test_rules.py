@@ -231,6 +231,8 @@ class Rules(LabTest):
         done = self.lab.pinnace("explain", "pia@plain.test", "--config", relay.config, "--json")
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual("rule", json.loads(done.stdout)["hosts"][0]["decision"]["policy"])
+        done = self.lab.pinnace("explain", "pia@[192.0.2.1]", "--config", relay.config)
+        self.assertIn("mail would be tried at [192.0.2.1] first", done.stdout, "it needs no lookup, and ends")
         without = relay.command("explain", "pia@plain.test")
         self.assertEqual(1, without.returncode)
         self.assertIn("is it running", without.stderr)
