@@ -6,6 +6,17 @@
 
 namespace pinnace::sts {
 
+namespace {
+
+// A line of the log and JSON hold it.
+std::string shown(std::string_view content_type) {
+  std::string out(content_type.substr(0, 80));
+  std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return out;
+}
+
+}  // namespace
+
 bool is_text_plain(std::string_view content_type) {
   constexpr std::string_view kBlank = " \t";
   std::string_view type = content_type.substr(0, content_type.find(';'));
@@ -20,8 +31,7 @@ Served read_served(long status, std::string_view content_type, std::string_view 
   if (status != 200)
     return {std::nullopt, kFetchError, fmt::format("the policy host answers with {}", status)};
   if (!is_text_plain(content_type)) {
-    return {std::nullopt, kInvalid,
-            fmt::format("the policy is '{}', not text/plain", content_type.substr(0, 80))};
+    return {std::nullopt, kInvalid, fmt::format("the policy is '{}', not text/plain", shown(content_type))};
   }
   ParsedPolicy parsed = parse_policy(body);
   if (!parsed.policy) {

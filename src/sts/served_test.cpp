@@ -42,5 +42,10 @@ TEST(Served, WhatThePolicyHostAnswers) {
   }
 }
 
+TEST(Served, WhatItIsCalledCanBeShown) {
+  const Served served = read_served(200, std::string("text/\xff\x1b\n") + std::string(100, 'x'), "");
+  EXPECT_EQ(served.detail, "the policy is 'text/???" + std::string(72, 'x') + "', not text/plain");
+}
+
 }  // namespace
 }  // namespace pinnace::sts
