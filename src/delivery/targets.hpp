@@ -42,7 +42,7 @@ class Targets {
   const Settings& settings_;
   discovery::Gatherer& gatherer_;
   std::unordered_map<std::string, Entry> made_;
-  std::pair<const void*, std::uint64_t> version_;
+  std::pair<std::uint64_t, std::uint64_t> version_;
   std::int64_t second_ = 0;
 };
 

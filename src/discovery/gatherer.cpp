@@ -23,8 +23,8 @@ std::string Gatherer::binding_name(const std::string& host) const {
   return port_ == 25 ? host : fmt::format("{}:{}", host, port_);
 }
 
-std::pair<const void*, std::uint64_t> Gatherer::version() const {
-  return {rules_.get(), pins_ ? pins_->changes() : 0};
+std::pair<std::uint64_t, std::uint64_t> Gatherer::version() const {
+  return {rules_set_, pins_ ? pins_->changes() : 0};
 }
 
 io::Task<base::Result<DomainFacts>> Gatherer::domain(std::string domain) {

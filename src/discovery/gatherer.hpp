@@ -33,7 +33,10 @@ class Gatherer {
   Gatherer(const base::Clock& clock, Routes& routes, StsPolicies& sts, PinStore* pins, std::uint16_t port);
 
   // Never null. What is set binds every decision from now on.
-  void set_rules(std::shared_ptr<const policy::RuleBook> rules) { rules_ = std::move(rules); }
+  void set_rules(std::shared_ptr<const policy::RuleBook> rules) {
+    rules_ = std::move(rules);
+    ++rules_set_;
+  }
   const std::shared_ptr<const policy::RuleBook>& rules() const { return rules_; }
 
   // Error "discovery.domain": it is no domain. What the DNS says of it stands in `hosts`.
@@ -47,7 +50,7 @@ class Gatherer {
   // "mx.example.org", with ":port" where it is not 25: what pins are bound to (pinning-protocol 4).
   std::string binding_name(const std::string& host) const;
   // Changes with every note and every set of rules.
-  std::pair<const void*, std::uint64_t> version() const;
+  std::pair<std::uint64_t, std::uint64_t> version() const;
 
  private:
   base::Result<> add_noted(policy::Facts& facts) const;
@@ -58,6 +61,7 @@ class Gatherer {
   PinStore* pins_;
   std::uint16_t port_;
   std::shared_ptr<const policy::RuleBook> rules_ = std::make_shared<const policy::RuleBook>();
+  std::uint64_t rules_set_ = 0;
 };
 
 }  // namespace pinnace::discovery
