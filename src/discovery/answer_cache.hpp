@@ -27,11 +27,28 @@ class AnswerCache {
     const auto entry = entries_.find(key);
     return entry != entries_.end() && entry->second.loading;
   }
-  void begin(const std::string& key) {
+  // Held by who looks it up: one that comes to no end() leaves the turn to the next, and nobody waits for it.
+  class Turn {
+   public:
+    Turn(AnswerCache& cache, std::string key) : cache_(cache), key_(std::move(key)) {}
+    Turn(const Turn&) = delete;
+    ~Turn() {
+      const auto entry = cache_.entries_.find(key_);
+      if (entry == cache_.entries_.end() || !entry->second.loading) return;
+      entry->second.loading = false;
+      cache_.loaded.notify_all();
+    }
+
+   private:
+    AnswerCache& cache_;
+    std::string key_;
+  };
+  Turn begin(const std::string& key) {
     if (entries_.size() >= kMostEntries) {
       std::erase_if(entries_, [](const auto& e) { return !e.second.loading; });
     }
     entries_[key].loading = true;
+    return Turn(*this, key);
   }
   std::shared_ptr<const T> end(const std::string& key, T value) {
     Entry& entry = entries_[key];
@@ -51,7 +68,7 @@ class AnswerCache {
 
   struct Entry {
     std::shared_ptr<const T> value;
-    io::Steady::time_point until;
+    io::Steady::time_point until{};
     bool loading = false;
   };
   bool (*failed_)(const T&);

@@ -85,7 +85,7 @@ io::Task<std::shared_ptr<const dns::MailHosts>> Routes::hosts(names::Domain doma
   const std::string key = domain.str();
   while (hosts_->loading(key)) co_await hosts_->loaded.wait();
   if (auto known = hosts_->fresh(key)) co_return known;
-  hosts_->begin(key);
+  const auto turn = hosts_->begin(key);
   std::function<std::size_t(std::size_t)> random = [this](std::size_t n) { return random_() % n; };
   dns::MailHosts found = co_await dns::find_mail_hosts(resolver_, domain, random);
   co_return hosts_->end(key, std::move(found));
@@ -94,7 +94,7 @@ io::Task<std::shared_ptr<const dns::MailHosts>> Routes::hosts(names::Domain doma
 io::Task<std::shared_ptr<const dns::Addresses>> Routes::addresses(std::string host) {
   while (addresses_->loading(host)) co_await addresses_->loaded.wait();
   if (auto known = addresses_->fresh(host)) co_return known;
-  addresses_->begin(host);
+  const auto turn = addresses_->begin(host);
   dns::Addresses found = co_await dns::find_addresses(resolver_, host);
   co_return addresses_->end(host, std::move(found));
 }
@@ -104,7 +104,7 @@ io::Task<std::shared_ptr<const FoundTlsa>> Routes::tlsa(std::string host, std::u
   const std::string key = dane::owner(host, port);
   while (tlsa_->loading(key)) co_await tlsa_->loaded.wait();
   if (auto known = tlsa_->fresh(key)) co_return known;
-  tlsa_->begin(key);
+  const auto turn = tlsa_->begin(key);
   dns::Addresses at = *addresses;
   FoundTlsa found = co_await find_tlsa(resolver_, host, port, std::move(at));
   co_return tlsa_->end(key, std::move(found));

@@ -183,7 +183,7 @@ io::Task<sts::TxtSeen> StsPolicies::txt(std::string domain, sts::Occasion occasi
   if (occasion == sts::Occasion::delivery) {
     if (const auto remembered = txts_->fresh(domain)) co_return remembered->seen;
   }
-  txts_->begin(domain);
+  const auto turn = txts_->begin(domain);
   std::string owner = "_mta-sts." + domain;
   const dns::Answer answer = co_await resolver_.query(std::move(owner), dns::Type::txt);
   const auto found = txts_->end(domain, FoundTxt{txt_from(answer, domain), answer.ttl});
