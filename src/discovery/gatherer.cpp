@@ -94,6 +94,7 @@ io::Task<base::Result<HostFacts>> Gatherer::host(DomainFacts domain, std::string
   facts.sts = domain.sts->cached;
   facts.sts_detail = domain.sts->detail;
   facts.sts_failed = domain.sts->kind == StsFound::Kind::failure;
+  facts.sts_unsure = domain.sts->unsure;
   facts.domain_rule = rules_->for_domain(domain.domain);
   facts.host_rule = rules_->for_host(host);
   facts.now = clock_.now();

@@ -132,7 +132,7 @@ io::Task<StsPolicies::Found> StsPolicies::join(std::string domain, sts::Occasion
       // Mail does not wait for a refresh while the policy holds.
       if (const auto known = live(domain)) {
         co_return std::make_shared<const StsFound>(
-            StsFound{StsFound::Kind::policy, *known, "cached; it is being fetched again", {}});
+            StsFound{StsFound::Kind::policy, *known, false, "cached; it is being fetched again", {}});
       }
     }
     co_await flight->ended.wait();
@@ -167,6 +167,8 @@ io::Task<StsPolicies::Found> StsPolicies::look(std::string domain, sts::Occasion
     found.cached = *cached;
   } else if (step.act == sts::NextStep::Act::failure) {
     found.kind = StsFound::Kind::failure;
+  } else {
+    found.unsure = step.paused || seen.kind == sts::TxtSeen::Kind::failure;
   }
   if (step.paused && failed) {
     found.problem = failure->second.problem;
@@ -254,6 +256,8 @@ io::Task<StsPolicies::Found> StsPolicies::fetch_now(std::string domain, std::str
   } else if (!known) {
     found.kind = StsFound::Kind::failure;
     found.detail = known.error().detail;
+  } else {
+    found.unsure = true;
   }
   co_return std::make_shared<const StsFound>(std::move(found));
 }

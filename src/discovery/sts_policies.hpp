@@ -27,6 +27,7 @@ struct StsFound {
   Kind kind = Kind::none;
   // With `policy`: live, but that one with max_age=0 holds for those who asked for it now.
   std::optional<sts::Cached> cached;
+  bool unsure = false;  // with `none`: a lookup or fetch failed, and another may find one
   std::string detail;   // for people: why there is none, or where it comes from
   std::string problem;  // of a fetch that failed: its result type (RFC 8460 4.3.2.2), else empty
 };

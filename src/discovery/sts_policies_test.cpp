@@ -253,6 +253,7 @@ TEST(StsPolicies, NoTxtRecordNoPolicyNoFetch) {
   EXPECT_EQ(found.kind, StsFound::Kind::none);
   EXPECT_THAT(found.detail, HasSubstr("no TXT record"));
   EXPECT_THAT(found.problem, IsEmpty());
+  EXPECT_FALSE(found.unsure);
   EXPECT_EQ(world.fetches(), 0U);
 }
 
@@ -339,8 +340,11 @@ TEST(StsPolicies, WhatAFailedFetchIsCalled) {
     const StsFound found = world.find();
     EXPECT_EQ(found.kind, StsFound::Kind::none) << c.why;
     EXPECT_EQ(found.problem, c.problem) << c.why << ": " << found.detail;
+    EXPECT_TRUE(found.unsure) << c.why;
     EXPECT_FALSE(found.detail.empty()) << c.why;
-    EXPECT_EQ(world.find().problem, c.problem) << c.why << ": remembered for five minutes";
+    const StsFound again = world.find();
+    EXPECT_EQ(again.problem, c.problem) << c.why << ": remembered for five minutes";
+    EXPECT_TRUE(again.unsure) << c.why;
     EXPECT_LE(world.fetches(), 1U) << c.why;
   }
 }

@@ -373,6 +373,14 @@ void Decider::add_requiretls() {
   });
   const bool listed =
       sts_lists() && facts_.sts->live(facts_.now) && facts_.sts->policy.mode != sts::Mode::none && !waived;
+  if (!named() && !listed && facts_.sts_unsure) {
+    // docs/decisions/0004: a lookup that failed puts the message off; only an answer refuses it for good.
+    out_.sts_failed = true;
+    add(Source::sts, Demand::unmet,
+        fmt::format("{}whether a policy of {} lists {} cannot be said now ({})", demands, facts_.domain,
+                    facts_.host, facts_.sts_detail));
+    return;
+  }
   if (!named() && !listed) {
     add(Source::requiretls, Demand::unmet,
         fmt::format("{}nothing vouches that {} is a mail host of {}", demands, facts_.host, facts_.domain));

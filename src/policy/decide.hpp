@@ -34,6 +34,7 @@ struct Facts {
   std::optional<sts::Cached> sts;  // live
   std::string sts_detail;          // where it is from, or why there is none, for people
   bool sts_failed = false;         // whether there is a policy cannot be said: the DNS answer is forged
+  bool sts_unsure = false;         // none was found, for a lookup or fetch failed: there may be one
   std::shared_ptr<const Rule> domain_rule;  // null: none
   std::shared_ptr<const Rule> host_rule;
   Wish wish = Wish::none;
@@ -81,7 +82,7 @@ struct Decision {
   bool tls_never = false;  // a rule says so, and nothing demands TLS
   MxVouched mx =
       MxVouched::no;        // else a host that is authenticated need not be the domain's (RFC 7672 2.2.1)
-  bool sts_failed = false;  // as in the facts
+  bool sts_failed = false;  // as in the facts, or a policy is needed that could not be had
   std::string server_name;  // SNI: the TLSA base domain (RFC 7672 8.1), else the MX host
   std::vector<Requirement> requirements;
   std::vector<std::string> notes;  // what was looked for and binds nothing, for people

@@ -92,6 +92,10 @@ const Row kRows[] = {
      [](Facts& f) { f.wish = Wish::require, f.sts = sts_policy("enforce", "*.x.test"); }},
     {"requiretls-unvouched", "RFC 8689 4.2.1 step 2: nothing vouches for the MX",
      [](Facts& f) { f.wish = Wish::require; }},
+    {"requiretls-unsure", "a policy that could vouch for the MX cannot be had now: put off, not refused",
+     [](Facts& f) {
+       f.wish = Wish::require, f.sts_unsure = true, f.sts_detail = "the policy host answers with 503";
+     }},
     {"tls-required-no", "RFC 8689 3: the recipient's policies are waived, a rule is not",
      [](Facts& f) {
        f.wish = Wish::waive, f.sts = sts_policy("enforce", "*.y.test"), f.tlsa = tlsa(Tlsa::failure);
