@@ -110,7 +110,7 @@ json::object host(const check::HostFacts& facts, const check::HostReport& report
 
 json::object sts(const check::StsFacts& facts) {
   discovery::StsFound found;
-  found.cached = facts.policy;
+  if (facts.policy) found.cached = std::make_shared<const sts::Cached>(*facts.policy);
   found.detail = facts.detail;
   found.problem = facts.problem;
   if (facts.unknown) found.kind = discovery::StsFound::Kind::failure;

@@ -282,7 +282,7 @@ RelayCommands::Answer RelayCommands::sts_list() const {
   for (const sts::Cached& cached : *all) {
     discovery::StsFound found;
     found.kind = discovery::StsFound::Kind::policy;
-    found.cached = cached;
+    found.cached = std::make_shared<const sts::Cached>(cached);
     json::object one = app::to_json(found);
     one["domain"] = cached.domain;
     one["expired"] = !cached.live(clock_.now());

@@ -13,6 +13,8 @@ int refuse_to_start(const base::Error& error) {
 bool set_up_log(const LogSettings& settings) {
   // Writes to a peer that has gone are errors, not signals.
   std::signal(SIGPIPE, SIG_IGN);
+  // Whoever reads its rules again takes it; until then, and for the others, it asks for nothing.
+  std::signal(SIGHUP, SIG_IGN);
   base::set_log_level(settings.level);
   return settings.file.empty() || base::set_log_file(settings.file);
 }

@@ -127,7 +127,7 @@ io::Task<void> Checker::check(std::string domain, DomainFacts& out) {
   const dns::Answer tlsrpt = co_await means_.resolver.query(std::move(owner), dns::Type::txt);
   out.sts.txt = txt_from(sts, "v=STSv1", sts::parse_txt);
   out.tlsrpt = txt_from(tlsrpt, "v=TLSRPTv1", tlsrpt::parse_txt);
-  out.sts.policy = found->sts->cached;
+  if (found->sts->cached) out.sts.policy = *found->sts->cached;
   out.sts.unknown = found->sts->kind == discovery::StsFound::Kind::failure;
   out.sts.detail = found->sts->detail;
   out.sts.problem = found->sts->problem;

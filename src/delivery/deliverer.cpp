@@ -159,7 +159,9 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
   const auto domain = co_await gatherer_.domain(work.domain);
   if (!domain) co_return all(work, permanent("5.1.2", domain.error().detail), "");
   discovery::DomainFacts facts = *domain;
-  Tried tried = co_await try_hosts(work, facts, session);
+  // Hosts that keep us waiting must not hold a worker for ever.
+  const auto until = io::Steady::now() + tools_.settings.attempt_timeout;
+  Tried tried = co_await try_hosts(work, facts, until, session);
   const auto& failed = tried.problem.failed;
   const bool by_sts = std::any_of(failed.begin(), failed.end(), [](policy::Source s) {
     return s == policy::Source::sts || s == policy::Source::sts_pins;
@@ -176,7 +178,7 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
                                          {"fetched", another ? "anew" : "nothing new"}});
     if (another) {
       facts = *again;
-      tried = co_await try_hosts(work, facts, session);
+      tried = co_await try_hosts(work, facts, until, session);
     }
   }
   if (!tried.outcomes.empty()) co_return tried.outcomes;
@@ -185,6 +187,7 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
 
 // Each host in order, until one takes the message or may have taken it.
 io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discovery::DomainFacts domain,
+                                                io::Steady::time_point until,
                                                 std::unique_ptr<Session>& session) {
   Tried out;
   if (auto none = without_hosts(domain)) {
@@ -195,6 +198,7 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
   for (const std::string& host : domain.hosts->hosts) {
     // RFC 5321 5.1: a host of the list that is ourselves, and all behind it, would be a loop.
     if (host == tools_.settings.hostname) break;
+    if (problem && io::Steady::now() >= until) break;
     out.host = host;
     auto at = co_await targets_.find(domain, host, work.message);
     if (!at) {
@@ -204,7 +208,7 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
       continue;
     }
     Problem session_problem;
-    out.outcomes = co_await over_session(work, session, **at, session_problem);
+    out.outcomes = co_await over_session(work, session, **at, until, session_problem);
     if (!out.outcomes.empty()) co_return out;
     const bool unanswered = session_problem.unanswered;
     session_problem.decision = (*at)->decision->sentence();
@@ -223,9 +227,10 @@ io::Task<void> goodbye(std::unique_ptr<Session> session) { co_await session->qui
 }  // namespace
 
 io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target& target,
-                                           std::unique_ptr<Session>& session) {
+                                           io::Steady::time_point until, std::unique_ptr<Session>& session) {
   std::optional<Problem> problem;
   for (const io::IpAddress& address : target.addresses) {
+    if (problem && io::Steady::now() >= until) break;
     auto fresh = std::make_unique<Session>(tools_, target.decision, target.host, address);
     auto opened = co_await fresh->open();
     report_advert_before_tls(*fresh);
@@ -244,7 +249,8 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
 // Empty: the host could not be used, and `problem` says why.
 io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
                                                        std::unique_ptr<Session>& session,
-                                                       const Target& target, Problem& problem) {
+                                                       const Target& target, io::Steady::time_point until,
+                                                       Problem& problem) {
   for (int round = 0; round < 2; ++round) {
     // Reuse under the same host and the same decision only.
     const bool reused = session && session->reusable() && session->host_name() == target.host &&
@@ -254,7 +260,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         std::unique_ptr<Session> old = std::move(session);
         co_await old->quit();
       }
-      auto opened = co_await connect(work, target, session);
+      auto opened = co_await connect(work, target, until, session);
       if (!opened) {
         problem = opened.error();
         co_return std::vector<Outcome>{};

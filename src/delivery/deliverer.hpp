@@ -42,10 +42,10 @@ class Deliverer {
   io::Task<std::vector<queue::Outcome>> attempt(const queue::Work& work, std::unique_ptr<Session>& session);
   io::Task<std::vector<queue::Outcome>> over_session(const queue::Work& work,
                                                      std::unique_ptr<Session>& session, const Target& target,
-                                                     Problem& problem);
+                                                     io::Steady::time_point until, Problem& problem);
   io::Task<Tried> try_hosts(const queue::Work& work, discovery::DomainFacts domain,
-                            std::unique_ptr<Session>& session);
-  io::Task<Attempt<bool>> connect(const queue::Work& work, const Target& target,
+                            io::Steady::time_point until, std::unique_ptr<Session>& session);
+  io::Task<Attempt<bool>> connect(const queue::Work& work, const Target& target, io::Steady::time_point until,
                                   std::unique_ptr<Session>& session);
   Problem believed(const discovery::DomainFacts& domain, Problem final_one) const;
   std::optional<Problem> without_hosts(const discovery::DomainFacts& domain) const;

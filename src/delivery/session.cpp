@@ -325,7 +325,9 @@ io::Task<Attempt<bool>> Session::send_body(const queue::Queue& queue, const queu
 
 io::Task<void> Session::quit() {
   if (!client_ || !stream_) co_return;
-  stream_->set_idle_timeout(std::chrono::seconds(5));
+  constexpr base::Seconds kGoodbye{5};
+  stream_->set_idle_timeout(kGoodbye);
+  stream_->set_deadline(io::Steady::now() + kGoodbye);
   if (client_->can_quit() && !handshake_failure_) {
     client_->quit();
     const auto end = co_await run();

@@ -21,6 +21,8 @@ struct Settings {
   std::optional<base::Milliseconds> opening_timeout;
   base::Milliseconds command_timeout = std::chrono::minutes(5);
   base::Milliseconds data_end_timeout = std::chrono::minutes(10);  // 4.5.3.2.6
+  // After so long no further host or address of a domain is tried; the next attempt begins anew.
+  base::Milliseconds attempt_timeout = std::chrono::minutes(15);
   base::Milliseconds transaction_timeout = std::chrono::hours(1);  // one message, in all
   std::size_t concurrency = 20;                                    // connections to one destination
   std::size_t max_connections = 500;                               // in all

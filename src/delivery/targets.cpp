@@ -2,6 +2,15 @@
 
 namespace pinnace::delivery {
 
+namespace {
+
+// Does it bind and read alike?
+bool same(const discovery::StsFound& a, const discovery::StsFound& b) {
+  return a.kind == b.kind && a.cached == b.cached && a.unsure == b.unsure && a.detail == b.detail;
+}
+
+}  // namespace
+
 // RFC 8689: what the sender demands always counts; what it waives, only where the operator lets it.
 policy::Wish Targets::wish_of(const queue::Message& message) const {
   if (message.tls_wish == queue::TlsWish::require) return policy::Wish::require;
@@ -26,7 +35,7 @@ io::Task<Attempt<std::shared_ptr<const Target>>> Targets::find(
   std::string key = domain.domain + ' ' + host + ' ' + static_cast<char>('0' + static_cast<int>(wish));
   key += bounce ? 'b' : 'm';
   const auto known = made_.find(key);
-  if (known != made_.end() && known->second.hosts == domain.hosts && known->second.sts == domain.sts)
+  if (known != made_.end() && known->second.hosts == domain.hosts && same(*known->second.sts, *domain.sts))
     co_return known->second.target;
   const auto version = gatherer_.version();
   auto made = co_await decide(domain, std::move(host), wish, bounce);

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "tls/verify.hpp"
-
 namespace pinnace::discovery {
 
 std::optional<io::IpAddress> address_literal(const std::string& domain) {
@@ -89,9 +87,8 @@ io::Task<base::Result<HostFacts>> Gatherer::host(DomainFacts domain, std::string
     }
     const auto tlsa = co_await routes_.tlsa(host, port_, out.addresses);
     facts.tlsa = tlsa->tlsa;
-    for (dane::Tlsa& record : facts.tlsa.records) record.well_formed = tls::well_formed(record);
   }
-  facts.sts = domain.sts->cached;
+  if (domain.sts->cached) facts.sts = *domain.sts->cached;
   facts.sts_detail = domain.sts->detail;
   facts.sts_failed = domain.sts->kind == StsFound::Kind::failure;
   facts.sts_unsure = domain.sts->unsure;

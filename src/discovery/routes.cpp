@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "discovery/answer_cache.hpp"
+#include "tls/verify.hpp"
 
 namespace pinnace::discovery {
 namespace {
@@ -68,6 +69,7 @@ dane::HostTlsa tlsa_from(const dns::Answer& answer, const std::string& base) {
   for (const std::string& rdata : answer.rdata) {
     // One that is cut short is there and cannot be used.
     out.records.push_back(dane::Tlsa::parse_wire(rdata).value_or(dane::Tlsa{}));
+    out.records.back().well_formed = tls::well_formed(out.records.back());
   }
   return out;
 }

@@ -12,7 +12,7 @@ namespace pinnace::discovery {
 namespace {
 
 constexpr std::size_t kMostFailures = 100'000;
-constexpr int kMostRefreshing = 8;
+constexpr int kMostRefreshing = 64;
 constexpr base::Seconds kTick{1};
 
 std::string_view policy_path() { return "/.well-known/mta-sts.txt"; }  // RFC 8461 3.2
@@ -50,6 +50,14 @@ struct StsPolicies::Landing {
     flight.ended.notify_all();
     flights.erase(domain);
   }
+};
+
+// One of the refreshes under way, however it ends.
+struct StsPolicies::Slot {
+  explicit Slot(int& count) : taken(count) { ++taken; }
+  ~Slot() { --taken; }
+  Slot(const Slot&) = delete;
+  int& taken;
 };
 
 struct StsPolicies::Fetched {
@@ -132,7 +140,7 @@ io::Task<StsPolicies::Found> StsPolicies::join(std::string domain, sts::Occasion
       // Mail does not wait for a refresh while the policy holds.
       if (const auto known = live(domain)) {
         co_return std::make_shared<const StsFound>(
-            StsFound{StsFound::Kind::policy, *known, false, "cached; it is being fetched again", {}});
+            StsFound{StsFound::Kind::policy, known, false, "cached; it is being fetched again", {}});
       }
     }
     co_await flight->ended.wait();
@@ -164,7 +172,7 @@ io::Task<StsPolicies::Found> StsPolicies::look(std::string domain, sts::Occasion
   found.detail = step.detail;
   if (step.act == sts::NextStep::Act::use_cached) {
     found.kind = StsFound::Kind::policy;
-    found.cached = *cached;
+    found.cached = *known;
   } else if (step.act == sts::NextStep::Act::failure) {
     found.kind = StsFound::Kind::failure;
   } else {
@@ -240,9 +248,8 @@ io::Task<StsPolicies::Found> StsPolicies::fetch_now(std::string domain, std::str
   if (fetched.policy) {
     failures_.erase(domain);
     found.kind = StsFound::Kind::policy;
-    found.cached = *fetched.policy;
-    sts::Cached policy = std::move(*fetched.policy);
-    co_await keep(std::move(policy), std::move(before));
+    found.cached = std::make_shared<const sts::Cached>(*fetched.policy);
+    co_await keep(found.cached, std::move(before));
     co_return std::make_shared<const StsFound>(std::move(found));
   }
   note_failure(domain, id, fetched);
@@ -251,7 +258,7 @@ io::Task<StsPolicies::Found> StsPolicies::fetch_now(std::string domain, std::str
   if (before && before->live(clock_.now())) {
     // RFC 8461 3.3: it is applied until it expires.
     found.kind = StsFound::Kind::policy;
-    found.cached = *before;
+    found.cached = before;
     found.detail = "cached; the fetch failed: " + fetched.detail;
   } else if (!known) {
     found.kind = StsFound::Kind::failure;
@@ -279,20 +286,21 @@ void StsPolicies::note_failure(const std::string& domain, const std::string& id,
              {"cached_until", cached ? base::format_time(cached->expires()) : "none"}});
 }
 
-io::Task<void> StsPolicies::keep(sts::Cached policy, std::shared_ptr<const sts::Cached> before) {
-  const std::string domain = policy.domain;
-  const bool changed = before && before->body != policy.body;
+io::Task<void> StsPolicies::keep(std::shared_ptr<const sts::Cached> policy,
+                                 std::shared_ptr<const sts::Cached> before) {
+  const std::string domain = policy->domain;
+  const bool changed = before && before->body != policy->body;
   base::log_info(changed ? "sts_policy_changed" : "sts_policy_fetched",
                  {{"domain", domain},
-                  {"id", policy.id},
-                  {"mode", std::string(to_string(policy.policy.mode))},
-                  {"max_age", std::to_string(policy.policy.max_age.count())},
+                  {"id", policy->id},
+                  {"mode", std::string(to_string(policy->policy.mode))},
+                  {"max_age", std::to_string(policy->policy.max_age.count())},
                   {"before", before ? std::string(to_string(before->policy.mode)) : "none known"}});
   // A policy that lives for no time replaces the one before, and is not kept itself.
-  const bool lasts = policy.policy.max_age > base::Seconds(0);
+  const bool lasts = policy->policy.max_age > base::Seconds(0);
   base::Result<> done;
   if (lasts) {
-    done = co_await store_.save(std::make_shared<const sts::Cached>(std::move(policy)));
+    done = co_await store_.save(std::move(policy));
   } else if (before) {
     done = co_await store_.erase(domain);
   }
@@ -306,13 +314,12 @@ io::Task<void> StsPolicies::refresh_due() {
     while (refreshing_ < kMostRefreshing) {
       auto domain = store_.take_due(clock_.now());
       if (!domain) break;
-      ++refreshing_;
-      loop_.spawn(refresh(std::move(*domain)));
+      loop_.spawn(refresh(std::move(*domain), std::make_shared<Slot>(refreshing_)));
     }
   }
 }
 
-io::Task<void> StsPolicies::refresh(std::string domain) {
+io::Task<void> StsPolicies::refresh(std::string domain, std::shared_ptr<Slot> slot) {
   const Found found = co_await join(domain, sts::Occasion::refresh);
   const base::Time now = clock_.now();
   const auto cached = live(domain);
@@ -326,7 +333,7 @@ io::Task<void> StsPolicies::refresh(std::string domain) {
     if (!erased)
       base::log_error("sts_policy_not_erased", {{"domain", domain}, {"what", erased.error().detail}});
   }
-  --refreshing_;
+  slot.reset();
 }
 
 }  // namespace pinnace::discovery

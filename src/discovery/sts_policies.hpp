@@ -26,7 +26,7 @@ struct StsFound {
   };
   Kind kind = Kind::none;
   // With `policy`: live, but that one with max_age=0 holds for those who asked for it now.
-  std::optional<sts::Cached> cached;
+  std::shared_ptr<const sts::Cached> cached;
   bool unsure = false;  // with `none`: a lookup or fetch failed, and another may find one
   std::string detail;   // for people: why there is none, or where it comes from
   std::string problem;  // of a fetch that failed: its result type (RFC 8460 4.3.2.2), else empty
@@ -62,6 +62,7 @@ class StsPolicies {
   struct Failure;
   struct Flight;
   struct Landing;
+  struct Slot;
   struct Fetched;
   using Found = std::shared_ptr<const StsFound>;
 
@@ -70,9 +71,9 @@ class StsPolicies {
   io::Task<Found> fetch_now(std::string domain, std::string id);
   io::Task<Fetched> fetch(std::string domain, std::string id);
   io::Task<sts::TxtSeen> txt(std::string domain, sts::Occasion occasion);
-  io::Task<void> keep(sts::Cached policy, std::shared_ptr<const sts::Cached> before);
+  io::Task<void> keep(std::shared_ptr<const sts::Cached> policy, std::shared_ptr<const sts::Cached> before);
   io::Task<void> refresh_due();
-  io::Task<void> refresh(std::string domain);
+  io::Task<void> refresh(std::string domain, std::shared_ptr<Slot> slot);
   std::shared_ptr<const sts::Cached> live(const std::string& domain);
   void note_failure(const std::string& domain, const std::string& id, const Fetched& fetched);
 

@@ -76,8 +76,10 @@ Addresses addresses_from(const Answer& v4, const Answer& v6, const std::string& 
   bool first = true;
   const auto add = [&](const Answer& answer, auto parse) {
     if (answer.kind != Answer::Kind::records) return;
+    std::size_t of_family = 0;
     for (const std::string& rdata : answer.rdata) {
-      if (const auto address = parse(rdata)) out.addresses.push_back(*address);
+      const auto address = parse(rdata);
+      if (address && of_family++ < Addresses::kMostOfFamily) out.addresses.push_back(*address);
     }
     if (!answer.canonical.empty()) out.canonical = canonical_of(answer);
     out.ttl = first ? answer.ttl : std::min(out.ttl, answer.ttl);

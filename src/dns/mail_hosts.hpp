@@ -41,10 +41,12 @@ struct Addresses {
   enum class Kind { found, none, failure };
   Kind kind = Kind::failure;
   Security security = Security::insecure;  // the weaker of the families that were answered
-  std::vector<io::IpAddress> addresses;    // IPv6 first
+  std::vector<io::IpAddress> addresses;    // IPv6 first; at most kMostOfFamily of each (RFC 5321 5.1)
   std::string canonical;
   base::Seconds ttl{};
   std::string detail;
+
+  static constexpr std::size_t kMostOfFamily = 5;
 };
 
 io::Task<Addresses> find_addresses(Resolver& resolver, std::string host);

@@ -14,7 +14,7 @@
 namespace pinnace::http {
 namespace {
 
-constexpr std::size_t kMostRunning = 32;
+constexpr std::size_t kMostRunning = 256;
 constexpr std::size_t kMostOpen = 4096;  // running or waiting for a turn
 constexpr base::Milliseconds kLongestPoll = std::chrono::seconds(10);
 

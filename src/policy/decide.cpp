@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "policy/decider.hpp"
 
 namespace pinnace::policy {
 namespace {
@@ -14,6 +14,8 @@ std::string describe(const pins::PinSet& set, base::Time now) {
                      set.mode == pins::Mode::report ? ", MODE=REPORT" : "", base::format_time(set.expires()));
 }
 
+}  // namespace
+
 // The first few, for people.
 std::string some_of(const std::vector<names::MxPattern>& patterns) {
   constexpr std::size_t kShown = 5;
@@ -22,72 +24,6 @@ std::string some_of(const std::vector<names::MxPattern>& patterns) {
     out += (i ? " " : "") + patterns[i].str();
   return patterns.size() > kShown ? fmt::format("{} and {} more", out, patterns.size() - kShown) : out;
 }
-
-// Gathers one decision, a source after the other.
-class Decider {
- public:
-  explicit Decider(const Facts& facts) : facts_(facts) {
-    out_.host = facts.host;
-    out_.server_name = facts.host_name;
-    out_.sts_failed = facts.sts_failed;
-  }
-
-  Decision decide() {
-    add_dane();
-    add_pins();
-    add_sts();
-    add_stsec();
-    waive_by_rule(facts_.domain_rule.get());
-    waive_by_rule(facts_.host_rule.get());
-    waive_by_sender();
-    settle_dane_and_sts();
-    find_voucher();
-    add_rule(facts_.domain_rule.get());
-    add_rule(facts_.host_rule.get());
-    add_requiretls();
-    finish();
-    return std::move(out_);
-  }
-
- private:
-  Requirement& add(Source source, Demand demand, std::string sentence) {
-    Requirement r;
-    r.source = source;
-    r.demand = demand;
-    r.sentence = std::move(sentence);
-    out_.requirements.push_back(std::move(r));
-    return out_.requirements.back();
-  }
-  void note(std::string what) { out_.notes.push_back(std::move(what)); }
-
-  void add_dane();
-  void add_pins();
-  void add_pin_set(Source source, const std::optional<pins::PinSet>& set, std::vector<std::string> names);
-  std::vector<std::string> domain_names() const;
-  void add_sts();
-  void add_stsec();
-  void waive_by_rule(const Rule* rule);
-  void waive_by_sender();
-  void settle_dane_and_sts();
-  void find_voucher();
-  void add_rule(const Rule* rule);
-  void add_level(const Rule& rule);
-  void add_rule_pins(const Rule& rule);
-  void add_requiretls();
-  void finish();
-
-  bool named() const { return facts_.mx_secure || facts_.no_mx; }
-  bool sts_lists() const { return facts_.sts && facts_.sts->policy.lists(facts_.host_name); }
-  bool enforced(Source source, Demand demand) const {
-    return std::any_of(out_.requirements.begin(), out_.requirements.end(), [&](const Requirement& r) {
-      return r.source == source && r.demand == demand && r.enforced;
-    });
-  }
-  bool dane_authenticates() const { return enforced(Source::dane, Demand::dane); }
-
-  const Facts& facts_;
-  Decision out_;
-};
 
 // RFC 7672 2.2: what the TLSA lookup's end means for a connection.
 void Decider::add_dane() {
@@ -215,43 +151,6 @@ void Decider::add_stsec() {
                   base::format_time(facts_.stsec->noted), base::format_time(facts_.stsec->expires)));
 }
 
-// What a rule's `ignore` may name covers of the sources.
-bool covered(const Waiver& waiver, Source source, base::Time now) {
-  switch (source) {
-    case Source::dane:
-      return waiver.covers(Waivable::dane, now);
-    case Source::pkp_host:
-    case Source::pkp_domain:
-      return waiver.covers(Waivable::pkp, now);
-    case Source::sts:
-      return waiver.covers(Waivable::sts, now);
-    case Source::sts_pins:
-      return waiver.covers(Waivable::sts, now) || waiver.covers(Waivable::pkp, now);
-    case Source::stsec:
-      return waiver.covers(Waivable::stsec, now);
-    case Source::rule:
-    case Source::requiretls:
-      break;
-  }
-  return false;
-}
-
-void Decider::waive_by_rule(const Rule* rule) {
-  if (!rule || rule->waiver.sources.empty()) return;
-  if (!rule->waiver.in_force(facts_.now)) {
-    note(fmt::format("rule: what {} ignored binds again: that was until {}", rule->str(),
-                     base::format_time(rule->waiver.until)));
-    return;
-  }
-  for (Requirement& r : out_.requirements) {
-    if (!r.enforced || !covered(rule->waiver, r.source, facts_.now)) continue;
-    r.enforced = false;
-    r.aside = "ignored by rule";
-    r.sentence += fmt::format(": ignored until {} by {} ({})", base::format_time(rule->waiver.until),
-                              rule->str(), rule->waiver.reason);
-  }
-}
-
 void Decider::waive_by_sender() {
   if (facts_.wish != Wish::waive) return;
   // RFC 8689 3: all of the above is the recipient's policy, and the sender waives it.
@@ -282,83 +181,6 @@ void Decider::find_voucher() {
   } else if (facts_.domain_rule && facts_.domain_rule->lists(facts_.host_name)) {
     // A rule for the host says nothing of whose host it is.
     out_.mx = MxVouched::rule;
-  }
-}
-
-void Decider::add_rule(const Rule* rule) {
-  if (!rule) return;
-  if (!rule->mx.empty() && !rule->lists(facts_.host_name)) {
-    add(Source::rule, Demand::unmet,
-        fmt::format("{} does not list {} among its mx ({})", rule->str(), facts_.host_name,
-                    some_of(rule->mx)));
-  }
-  if (rule->level) add_level(*rule);
-  if (!rule->pins.empty()) add_rule_pins(*rule);
-  if (rule->min_protocol) {
-    add(Source::rule, Demand::protocol,
-        fmt::format("{} demands at least {}", rule->str(), to_string(*rule->min_protocol)))
-        .protocol = *rule->min_protocol;
-  }
-}
-
-void Decider::add_rule_pins(const Rule& rule) {
-  Requirement& r =
-      add(Source::rule, Demand::pins, fmt::format("{} pins {} keys", rule.str(), rule.pins.size()));
-  r.pins = rule.pins;
-  if (rule.subject == Rule::Subject::domain) r.names.push_back(facts_.domain);
-  // pinning-protocol 2: a host that the rule names, or that something else vouches for.
-  const bool host_counts = rule.subject == Rule::Subject::host || out_.mx != MxVouched::no;
-  if (host_counts && facts_.host_name != facts_.domain) r.names.push_back(facts_.host_name);
-}
-
-// A rule's `tls`. For a domain, a level that asks who is there asks too that the host is the domain's: a host
-// that an unsigned answer named proves nothing by a certificate for its own name.
-void Decider::add_level(const Rule& rule) {
-  const std::string demands = fmt::format("{} demands tls = {}", rule.str(), to_string(*rule.level));
-  const bool of_host = rule.subject == Rule::Subject::host;
-  const bool vouched = of_host || out_.mx != MxVouched::no;
-  const auto webpki = [&] {
-    Requirement& r = add(Source::rule, Demand::webpki, "");
-    if (!of_host) r.names.push_back(facts_.domain);
-    if (vouched && (of_host || facts_.host_name != facts_.domain)) r.names.push_back(facts_.host_name);
-    r.sentence =
-        fmt::format("{}: a trusted CA must vouch for {}{}", demands, fmt::join(r.names, " or "),
-                    vouched ? ""
-                            : fmt::format(" (nothing vouches that {} is its mail host: list it as mx "
-                                          "in the rule)",
-                                          facts_.host_name));
-  };
-  switch (*rule.level) {
-    case Level::none:
-    case Level::may:
-      return;
-    case Level::encrypt:
-      add(Source::rule, Demand::tls, demands);
-      return;
-    case Level::authenticated:
-      if (vouched && dane_authenticates()) {
-        add(Source::rule, Demand::tls, demands + ": DANE sees to it");
-      } else if (!rule.pins.empty()) {
-        add(Source::rule, Demand::tls, demands + ": its pins see to it");
-      } else {
-        webpki();
-      }
-      return;
-    case Level::dane:
-      if (vouched && dane_authenticates()) {
-        add(Source::rule, Demand::tls, demands + ": the TLSA records see to it");
-      } else {
-        add(Source::rule, Demand::unmet,
-            fmt::format(
-                "{}, and {}", demands,
-                dane_authenticates()
-                    ? fmt::format("nothing vouches that {} is a mail host of {}: list it as mx in the rule",
-                                  facts_.host, facts_.domain)
-                    : facts_.host + " has no TLSA records that bind"));
-      }
-      return;
-    case Level::webpki:
-      webpki();
   }
 }
 
@@ -419,104 +241,6 @@ void Decider::finish() {
   }
 }
 
-}  // namespace
-
-std::string_view to_string(Source source) {
-  switch (source) {
-    case Source::dane:
-      return "dane";
-    case Source::pkp_host:
-      return "pkp-host";
-    case Source::pkp_domain:
-      return "pkp-domain";
-    case Source::sts:
-      return "sts";
-    case Source::sts_pins:
-      return "sts-pins";
-    case Source::stsec:
-      return "stsec";
-    case Source::rule:
-      return "rule";
-    case Source::requiretls:
-      break;
-  }
-  return "requiretls";
-}
-
-std::string_view to_string(Demand demand) {
-  switch (demand) {
-    case Demand::tls:
-      return "tls";
-    case Demand::pins:
-      return "pins";
-    case Demand::dane:
-      return "dane";
-    case Demand::webpki:
-      return "webpki";
-    case Demand::protocol:
-      return "protocol";
-    case Demand::offers_requiretls:
-      return "offers-requiretls";
-    case Demand::unmet:
-      break;
-  }
-  return "cannot-be-met";
-}
-
-std::string_view to_string(MxVouched by) {
-  switch (by) {
-    case MxVouched::no:
-      return "insecure";
-    case MxVouched::dnssec:
-      return "secure";
-    case MxVouched::itself:
-      return "itself";
-    case MxVouched::sts:
-      return "sts";
-    case MxVouched::rule:
-      break;
-  }
-  return "rule";
-}
-
 Decision decide(const Facts& facts) { return Decider(facts).decide(); }
-
-std::string Decision::summary() const {
-  std::string out;
-  for (const Requirement& r : requirements) {
-    out += fmt::format("{}{}", out.empty() ? "" : ", ", to_string(r.source));
-    if (!r.enforced) out += fmt::format(" ({})", r.aside);
-  }
-  return out.empty() ? "none" : out;
-}
-
-std::string Decision::sentence() const {
-  if (requirements.empty()) {
-    return tls_never ? "a rule says tls = none: no TLS"
-                     : "nothing is known that binds this host: TLS if it is offered";
-  }
-  std::string out;
-  for (const Requirement& r : requirements) out += (out.empty() ? "" : "; ") + r.sentence;
-  return out;
-}
-
-std::vector<std::string> explained(const Decision& d) {
-  const bool forbidden = std::any_of(d.requirements.begin(), d.requirements.end(), [](const Requirement& r) {
-    return r.enforced && r.demand == Demand::unmet;
-  });
-  std::vector<std::string> out;
-  out.push_back(fmt::format("{}: {}; named as a mail host of the domain: {}", d.host,
-                            forbidden        ? "must not be used"
-                            : d.tls_required ? "TLS is a must"
-                            : d.tls_never    ? "no TLS"
-                                             : "TLS if it is offered",
-                            to_string(d.mx)));
-  for (const Requirement& r : d.requirements) {
-    out.push_back(fmt::format("{} {} ({}): {}", r.enforced ? "must" : "test", to_string(r.source),
-                              to_string(r.demand), r.sentence));
-  }
-  for (const std::string& n : d.notes) out.push_back("note " + n);
-  return out;
-}
 
 }  // namespace pinnace::policy

@@ -59,8 +59,8 @@ inline Rule rule(Rule::Subject subject, const char* pattern, std::optional<Level
   return out;
 }
 
-inline Rule waiver(std::vector<Waivable> sources) {
-  Rule out = rule(Rule::Subject::domain, "x.test");
+inline Rule waiver(std::vector<Waivable> sources, Rule::Subject subject = Rule::Subject::domain) {
+  Rule out = rule(subject, "*.test");
   out.waiver = {std::move(sources), "their postmaster knows", kNow + 1h};
   return out;
 }

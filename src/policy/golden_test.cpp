@@ -149,6 +149,17 @@ const Row kRows[] = {
        f.stsec = pins::StsecRecord{"mx.x.test", kNow - 1h, kNow + 1h};
        f.domain_rule = shared(waiver({Waivable::pkp, Waivable::sts, Waivable::stsec}));
      }},
+    {"rule-for-a-host-ignores", "a rule for a host never sets aside what the domain says of its hosts",
+     [](Facts& f) {
+       f.host_pins = set(pins::Scope::host, "mx.x.test"), f.domain_pins = set(pins::Scope::domain, "x.test");
+       f.sts = sts_policy("enforce", "*.y.test");
+       f.host_rule = shared(waiver({Waivable::pkp, Waivable::sts}, Subject::host));
+     }},
+    {"rule-for-a-host-ignores-its-certificate", "the certificate of a host that the policy lists it does",
+     [](Facts& f) {
+       f.sts = sts_policy("enforce", "mx.x.test"),
+       f.host_rule = shared(waiver({Waivable::sts}, Subject::host));
+     }},
     {"rule-waiver-over", "a waiver that is over",
      [](Facts& f) {
        Rule r = waiver({Waivable::sts});
