@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 std::string wire(std::initializer_list<std::string_view> labels) {
   std::string out;
@@ -148,12 +149,20 @@ TEST(Addresses, FamiliesCombined) {
   Answer none;
   none.kind = Answer::Kind::no_data;
   none.security = Security::secure;
+  Answer failed;
   Answer bogus;
   bogus.security = Security::bogus;
   EXPECT_EQ(addresses_from(good, none, "h").security, Security::secure);
-  EXPECT_EQ(addresses_from(good, bogus, "h").kind, Addresses::Kind::found);
-  EXPECT_EQ(addresses_from(good, bogus, "h").security, Security::secure)
-      << "a broken answer for the other family must not turn DANE off (RFC 7672 2.1.2)";
+  EXPECT_EQ(addresses_from(good, failed, "h").kind, Addresses::Kind::found);
+  EXPECT_EQ(addresses_from(good, failed, "h").security, Security::secure)
+      << "no answer for the other family must not turn DANE off (RFC 7672 2.1.2)";
+  for (const Addresses& one : {addresses_from(good, bogus, "h"), addresses_from(bogus, good, "h")}) {
+    EXPECT_EQ(one.kind, Addresses::Kind::failure) << "RFC 7672 2.1.2: somebody forges";
+    EXPECT_EQ(one.security, Security::bogus);
+    EXPECT_THAT(one.addresses, IsEmpty());
+  }
+  const std::vector<std::string> many(20, good.rdata.front());
+  EXPECT_EQ(addresses_from(records(many), none, "h").addresses.size(), Addresses::kMostOfFamily);
   Answer insecure = good;
   insecure.security = Security::insecure;
   EXPECT_EQ(addresses_from(insecure, none, "h").security, Security::insecure);

@@ -92,12 +92,16 @@ Addresses addresses_from(const Answer& v4, const Answer& v6, const std::string& 
     return answer.kind == Answer::Kind::failure || answer.security == Security::secure;
   };
   out.security = vouched(v4) && vouched(v6) ? Security::secure : Security::insecure;
-  // A bogus answer is never "no record": with it the host is unusable, unless the other family stands.
-  if (!out.addresses.empty()) {
+  const Answer* bogus = v4.security == Security::bogus ? &v4 : v6.security == Security::bogus ? &v6 : nullptr;
+  if (bogus) {
+    // RFC 7672 2.1.2. A bogus answer is never "no record", though the other family stands.
+    out.security = Security::bogus;
+    out.addresses.clear();
+    out.detail = bogus->detail;
+  } else if (!out.addresses.empty()) {
     out.kind = Addresses::Kind::found;
   } else if (v4.kind == Answer::Kind::failure || v6.kind == Answer::Kind::failure) {
     out.detail = v4.kind == Answer::Kind::failure ? v4.detail : v6.detail;
-    if (v4.security == Security::bogus || v6.security == Security::bogus) out.security = Security::bogus;
   } else {
     out.kind = Addresses::Kind::none;
     out.detail = fmt::format("the host {} has no address", host);
