@@ -59,7 +59,9 @@ FILES = {
 
 class RfcMap(unittest.TestCase):
     def setUp(self):
-        self.root = self.enterContext(tempfile.TemporaryDirectory())
+        # In a folder of its own: what lies beside a clone may be read.
+        self.root = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "clone")
+        os.mkdir(self.root)
         for path, text in FILES.items():
             self.write(path, text)
 
