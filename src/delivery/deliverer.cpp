@@ -156,7 +156,7 @@ std::optional<Problem> Deliverer::without_hosts(const discovery::DomainFacts& do
 
 io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
                                                   std::unique_ptr<Session>& session) {
-  const auto domain = co_await gatherer_.domain(work.domain);
+  const auto domain = co_await targets_.domain(work.domain);
   if (!domain) co_return all(work, permanent("5.1.2", domain.error().detail), "");
   discovery::DomainFacts facts = *domain;
   // Hosts that keep us waiting must not hold a worker for ever.

@@ -22,9 +22,19 @@ void Targets::forget_the_old() {
   const auto second = std::chrono::floor<base::Seconds>(clock_.now()).time_since_epoch().count();
   const auto version = gatherer_.version();
   if (second == second_ && version == version_) return;
+  domains_.clear();
   made_.clear();
   second_ = second;
   version_ = version;
+}
+
+io::Task<base::Result<discovery::DomainFacts>> Targets::domain(std::string domain) {
+  forget_the_old();
+  if (const auto known = domains_.find(domain); known != domains_.end()) co_return known->second;
+  auto found = co_await gatherer_.domain(domain);
+  forget_the_old();
+  if (found && found->hosts->kind == dns::MailHosts::Kind::hosts) domains_.emplace(std::move(domain), *found);
+  co_return found;
 }
 
 io::Task<Attempt<std::shared_ptr<const Target>>> Targets::find(

@@ -22,8 +22,9 @@ class Targets {
   Targets(const base::Clock& clock, const Settings& settings, discovery::Gatherer& gatherer)
       : clock_(clock), settings_(settings), gatherer_(gatherer) {}
 
-  // A decision is made once a second for the messages that it covers, at once where something changed that
-  // it rests on.
+  // What is known of a domain is gathered, and a decision made, once a second for the messages that they
+  // cover; at once where something was noted or the rules are others.
+  io::Task<base::Result<discovery::DomainFacts>> domain(std::string domain);
   io::Task<Attempt<std::shared_ptr<const Target>>> find(discovery::DomainFacts domain, std::string host,
                                                         std::shared_ptr<const queue::Message> message);
 
@@ -41,6 +42,7 @@ class Targets {
   const base::Clock& clock_;
   const Settings& settings_;
   discovery::Gatherer& gatherer_;
+  std::unordered_map<std::string, discovery::DomainFacts> domains_;
   std::unordered_map<std::string, Entry> made_;
   std::pair<std::uint64_t, std::uint64_t> version_;
   std::int64_t second_ = 0;
