@@ -4,35 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "delivery/mail_host_fixture.hpp"
+
 namespace pinnace::delivery {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace fixture;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-const base::Time kNow = base::Time(base::Seconds(1'700'000'000));
-
-// A server's replies, one for each line it reads; the first is the greeting. Then it closes.
-io::Task<void> serve(io::Listener& listener, std::vector<std::string> replies, std::string& heard,
-                     int& sessions) {
-  for (;;) {
-    auto stream = co_await listener.accept();
-    if (!stream) co_return;
-    ++sessions;
-    stream->set_idle_timeout(5s);
-    for (const std::string& reply : replies) {
-      const auto sent = co_await stream->write_all(reply);
-      if (!sent) break;
-      char buffer[512];
-      const auto n = co_await stream->read_some(buffer, sizeof buffer);
-      if (!n || *n == 0) break;
-      heard.append(buffer, *n);
-    }
-  }
-}
 
 io::Task<void> look(Tools& tools, ProbeOrder order, std::optional<Probed>& out) {
   Probed found = co_await probe(tools, std::move(order));
@@ -44,11 +26,6 @@ class ProbeTest : public testing::Test {
  protected:
   Probed probed(bool stsec, const std::vector<std::string>& replies) {
     io::Loop loop;  // the server's task is dropped with it
-    policy::Facts facts;
-    facts.domain = "x.test";
-    facts.host = facts.host_name = "mx.x.test";
-    facts.now = kNow;
-    if (stsec) facts.stsec = pins::StsecRecord{"mx.x.test", kNow, kNow + 1h};
     auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value();
     settings.hostname = "relay.test";
     settings.port = listener.local().port;
@@ -57,7 +34,7 @@ class ProbeTest : public testing::Test {
     sessions = 0;
     std::optional<Probed> out;
     loop.spawn(serve(listener, replies, heard, sessions));
-    loop.spawn(look(tools, {policy::decide(facts), {}, "mx.x.test", listener.local().address}, out));
+    loop.spawn(look(tools, {policy::decide(facts(stsec)), {}, "mx.x.test", listener.local().address}, out));
     while (!out) loop.run();
     loop.drop_tasks();
     return *out;

@@ -4,30 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "delivery/mail_host_fixture.hpp"
+
 namespace pinnace::delivery {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace fixture;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-const base::Time kNow = base::Time(base::Seconds(1'700'000'000));
-
-// A server's replies, one for each line it reads; the first is the greeting. Then it closes.
-io::Task<void> serve(io::Listener& listener, std::vector<std::string> replies, std::string& heard) {
-  auto stream = co_await listener.accept();
-  if (!stream) co_return;
-  stream->set_idle_timeout(5s);
-  for (const std::string& reply : replies) {
-    const auto sent = co_await stream->write_all(reply);
-    if (!sent) co_return;
-    char buffer[512];
-    const auto n = co_await stream->read_some(buffer, sizeof buffer);
-    if (!n || *n == 0) co_return;
-    heard.append(buffer, *n);
-  }
-}
 
 io::Task<void> open(Session& session, std::optional<Attempt<bool>>& out, io::Loop& loop) {
   out = co_await session.open();
@@ -39,21 +25,17 @@ class SessionTest : public testing::Test {
   // How the attempt ends; `heard` has what the server was told.
   Attempt<bool> attempt(bool stsec, const std::vector<std::string>& replies) {
     io::Loop loop;  // the server's task is dropped with it
-    policy::Facts facts;
-    facts.domain = "x.test";
-    facts.host = facts.host_name = "mx.x.test";
-    facts.now = kNow;
-    if (stsec) facts.stsec = pins::StsecRecord{"mx.x.test", kNow, kNow + 1h};
     auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value();
     settings.hostname = "relay.test";
     settings.port = listener.local().port;
     settings.greeting_timeout = 5s;
     Tools tools{loop, clock, settings, {}, tls::TrustStore::system()};
-    auto decision = std::make_shared<const policy::Decision>(policy::decide(facts));
+    auto decision = std::make_shared<const policy::Decision>(policy::decide(facts(stsec)));
     Session session(tools, std::move(decision), "mx.x.test", listener.local().address);
     heard.clear();
     std::optional<Attempt<bool>> out;
-    loop.spawn(serve(listener, replies, heard));
+    int sessions = 0;
+    loop.spawn(serve(listener, replies, heard, sessions));
     loop.spawn(open(session, out, loop));
     while (!out) loop.run();
     loop.drop_tasks();
