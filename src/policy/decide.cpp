@@ -101,9 +101,8 @@ void Decider::add_sts() {
                     facts_.sts_detail));
     return;
   }
-  if (!facts_.sts || !facts_.sts->live(facts_.now) || facts_.sts->policy.mode == sts::Mode::none) {
-    const bool given_up = facts_.sts && facts_.sts->live(facts_.now);
-    note("sts: " + (given_up                    ? "the policy's mode is none (RFC 8461 5)"
+  if (!sts_in_force() || facts_.sts->policy.mode == sts::Mode::none) {
+    note("sts: " + (sts_in_force()              ? "the policy's mode is none (RFC 8461 5)"
                     : facts_.sts_detail.empty() ? "no policy"
                                                 : facts_.sts_detail));
     return;
@@ -193,8 +192,7 @@ void Decider::add_requiretls() {
     return r.source == Source::sts && !r.enforced && facts_.sts &&
            facts_.sts->policy.mode == sts::Mode::enforce;
   });
-  const bool listed =
-      sts_lists() && facts_.sts->live(facts_.now) && facts_.sts->policy.mode != sts::Mode::none && !waived;
+  const bool listed = sts_lists() && facts_.sts->policy.mode != sts::Mode::none && !waived;
   if (!named() && !listed && facts_.sts_unsure) {
     // docs/decisions/0004: a lookup that failed puts the message off; only an answer refuses it for good.
     out_.sts_failed = true;

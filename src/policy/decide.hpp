@@ -27,7 +27,7 @@ struct Facts {
   std::optional<pins::PinSet> host_pins;
   std::optional<pins::PinSet> domain_pins;
   std::optional<pins::StsecRecord> stsec;
-  std::optional<sts::Cached> sts;  // live
+  std::optional<sts::Cached> sts;  // live, or with max_age=0 fetched for this attempt
   std::string sts_detail;          // where it is from, or why there is none, for people
   bool sts_failed = false;         // whether there is a policy cannot be said: the DNS answer is forged
   bool sts_unsure = false;         // none was found, for a lookup or fetch failed: there may be one

@@ -62,7 +62,11 @@ class Decider {
   void finish();
 
   bool named() const { return facts_.mx_secure || facts_.no_mx; }
-  bool sts_lists() const { return facts_.sts && facts_.sts->policy.lists(facts_.host_name); }
+  // One that lives for no time was fetched for this very attempt, and binds it.
+  bool sts_in_force() const {
+    return facts_.sts && (facts_.sts->live(facts_.now) || facts_.sts->policy.max_age == base::Seconds(0));
+  }
+  bool sts_lists() const { return sts_in_force() && facts_.sts->policy.lists(facts_.host_name); }
   bool enforced(Source source, Demand demand) const {
     return std::any_of(out_.requirements.begin(), out_.requirements.end(), [&](const Requirement& r) {
       return r.source == source && r.demand == demand && r.enforced;

@@ -44,6 +44,10 @@ const Row kRows[] = {
      [](Facts& f) { f.sts = sts_policy("none", "mx.x.test"); }},
     {"sts-expired", "RFC 8461 3.2: past its max_age",
      [](Facts& f) { f.sts = sts_policy("enforce", "mx.x.test"), f.sts->fetched = kNow - 24h; }},
+    {"sts-for-no-time", "max_age=0: it binds the attempt that it was fetched for",
+     [](Facts& f) {
+       f.sts = sts_policy("enforce", "mx.x.test"), f.sts->policy.max_age = 0s, f.sts->fetched = kNow;
+     }},
     {"sts-unknown", "a forged TXT answer is never taken for no policy",
      [](Facts& f) { f.sts_failed = true, f.sts_detail = "the answer is bogus"; }},
     {"sts-pins", "pinning-protocol 4: pins as fields of an MTA-STS policy",

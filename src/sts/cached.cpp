@@ -6,6 +6,8 @@ namespace pinnace::sts {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::int64_t kLatest =
+    253'402'300'800'000;  // the year 10000: nothing that is added to it overflows
 
 std::int64_t to_ms(base::Time t) { return t.time_since_epoch().count(); }
 base::Time from_ms(std::int64_t ms) { return base::Time(base::Milliseconds(ms)); }
@@ -32,8 +34,9 @@ base::Result<Cached> Cached::decode(std::string_view record) {
   c.fetched = from_ms(in.i64());
   c.refresh = from_ms(in.i64());
   c.body = in.text();
+  const auto possible = [](base::Time t) { return to_ms(t) >= 0 && to_ms(t) < kLatest; };
   ParsedPolicy parsed;
-  if (known && in.at_end()) parsed = parse_policy(c.body);
+  if (known && in.at_end() && possible(c.fetched) && possible(c.refresh)) parsed = parse_policy(c.body);
   if (!parsed.policy) {
     return base::fail("sts.record", "a stored MTA-STS policy is damaged or of an unknown version");
   }

@@ -37,6 +37,11 @@ TEST(Cached, DamageIsAnError) {
   }
   EXPECT_FALSE(Cached::decode(record + "x"));
   EXPECT_FALSE(Cached::decode("\2" + record.substr(1))) << "a version to come";
+  for (const base::Time when : {base::Time::min(), base::Time::max()}) {
+    Cached absurd = sample();
+    absurd.fetched = when;
+    EXPECT_FALSE(Cached::decode(absurd.encode())) << "no such time";
+  }
 }
 
 // RFC 8461 3.2

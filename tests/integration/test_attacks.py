@@ -4,7 +4,7 @@ the demo's test shows.) And what a first contact with an attacker costs."""
 import json
 
 from certificates import pin_of
-from lab import MX, MX_ASIDE
+from lab import DEAD, MX, MX_ASIDE
 from programs import wait_for
 from support import LabTest
 
@@ -118,6 +118,18 @@ class Attacks(LabTest):
         self.assertIn(RECIPIENT, "".join(taken))
         self.assertRegex(relay.output(), r' delivered .*policy="pkp-host \(tested\), stsec"')
         self.assertRegex(relay.output(), r"policy_tested_failed host=mx\.receiver\.test .*MODE=REPORT")
+
+    # Bad input: hosts that keep the relay waiting hold no worker for ever; the next attempt begins anew.
+    def test_an_attempt_that_took_its_time_tries_no_further_host(self):
+        relay = self.relay(limits={"greeting_timeout": "2s"}, delivery={"attempt_timeout": "1s"}).start()
+        silent = self.lab.intercept("silent", at=DEAD)
+        identity = self.lab.send("sven@several.test")
+        held = relay.wait_for_held("sven@several.test")
+        self.assertIn("mx.dead.test", held["reason"])
+        self.assertIsNone(self.lab.plain.find(identity.encode()))
+        silent.stop()
+        self.assertEqual(0, relay.command("queue", "retry", "--all").returncode)
+        self.assert_once(self.lab.plain, identity)
 
     # Bad input: a reset at any octet loses nothing.
     def test_resets_at_many_places_lose_nothing(self):
