@@ -282,8 +282,10 @@ int main(int argc, char** argv) {
   app::ExplainRequest explain{.service = service, .config = "", .recipient = ""};
   app::CheckRequest domains;
   bool json = false, all = false;
-  // Monitoring takes 1 and 2 of `check` for verdicts.
-  const bool checks = argc > 1 && std::string_view(argv[1]) == "check";
+  // Monitoring takes 1 and 2 of `check` for verdicts; of `lint`, `match` and `verify` 1 is the answer "no".
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  const bool checks = first == "check";
+  const bool answers = first == "lint" || first == "match" || first == "verify";
 
   auto* relay =
       root.add_subcommand("relay", "Take mail over SMTP, queue it durably, deliver it under noted pins");
@@ -317,7 +319,7 @@ int main(int argc, char** argv) {
     return root.exit(e) == 0 ? 0 : checks ? 3 : 2;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "pinnace: %s\n", e.what());
-    return checks ? 3 : 1;
+    return checks ? 3 : answers ? 2 : 1;
   }
   return code;
 }
