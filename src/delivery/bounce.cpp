@@ -37,7 +37,7 @@ std::optional<queue::OwnMessage> make_bounce(const Settings& settings, const que
   }
   const mime::DsnText text = mime::make_dsn(dsn);
   queue::OwnMessage out;
-  out.envelope.recipients = {message.reverse_path};
+  out.envelope.recipients.emplace_back(message.reverse_path);
   out.envelope.smtputf8 = message.smtputf8;
   // RFC 8689 5: it has the message's header in it, and is protected as the message was.
   if (message.tls_wish == queue::TlsWish::require) out.envelope.tls_wish = queue::TlsWish::require;

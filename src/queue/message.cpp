@@ -9,7 +9,7 @@
 namespace pinnace::queue {
 namespace {
 
-constexpr std::uint8_t kRecordVersion = 2;  // 1 has no wish and no policies
+constexpr std::uint8_t kRecordVersion = 3;  // docs/store-format.md says what older ones lack
 constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
 
 std::int64_t to_ms(base::Time t) { return t.time_since_epoch().count(); }
@@ -17,7 +17,7 @@ base::Time from_ms(std::int64_t ms) { return base::Time(base::Milliseconds(ms));
 
 std::string_view bounded(std::string_view text) { return text.substr(0, Recipient::kMaxText); }
 
-// False: a state that is not known.
+// False: a state or a wish that is not known.
 bool read_recipient(base::RecordReader& in, std::uint8_t version, Recipient& r) {
   r.address = in.text();
   const std::uint8_t state = in.u8();
@@ -30,6 +30,13 @@ bool read_recipient(base::RecordReader& in, std::uint8_t version, Recipient& r) 
   r.reason = in.text();
   r.reply = in.text();
   if (version >= 2) r.policy = in.text();
+  if (version >= 3) {
+    r.notify.bits = in.u8();
+    r.orcpt = in.text();
+    const std::uint8_t flags = in.u8();
+    r.delay_told = flags & 1;
+    if (flags > 1 || !r.notify.valid()) return false;
+  }
   return state <= static_cast<std::uint8_t>(RecipientState::removed);
 }
 
@@ -85,16 +92,33 @@ std::string_view to_string(TlsWish wish) {
   return "none";
 }
 
+std::string_view to_string(Priority priority) {
+  switch (priority) {
+    case Priority::low:
+      return "low";
+    case Priority::high:
+      return "high";
+    case Priority::normal:
+      break;
+  }
+  return "normal";
+}
+
 std::string Message::encode() const {
   base::RecordWriter out;
   out.u8(kRecordVersion);
   out.text(reverse_path);
-  out.u8(static_cast<std::uint8_t>((smtputf8 ? 1 : 0) | (body_8bit ? 2 : 0)));
+  out.u8(static_cast<std::uint8_t>((smtputf8 ? 1 : 0) | (body_8bit ? 2 : 0) | (body_binary ? 4 : 0) |
+                                   (held ? 8 : 0)));
   out.u8(static_cast<std::uint8_t>(tls_wish));
   out.i64(to_ms(arrived));
   out.i64(static_cast<std::int64_t>(size));
   out.u32(chunks);
   out.text(client);
+  out.text(envid);
+  out.u8(static_cast<std::uint8_t>(ret));
+  out.u8(static_cast<std::uint8_t>(priority));
+  out.text(route);
   out.u32(static_cast<std::uint32_t>(recipients.size()));
   for (const Recipient& r : recipients) {
     out.text(r.address);
@@ -107,6 +131,9 @@ std::string Message::encode() const {
     out.text(bounded(r.reason));
     out.text(bounded(r.reply));
     out.text(bounded(r.policy));
+    out.u8(r.notify.bits);
+    out.text(r.orcpt);
+    out.u8(r.delay_told ? 1 : 0);
   }
   return out.take();
 }
@@ -125,6 +152,8 @@ base::Result<Message> Message::decode(MessageId id, std::string_view record) {
   const std::uint8_t flags = in.u8();
   m.smtputf8 = flags & 1;
   m.body_8bit = flags & 2;
+  m.body_binary = flags & 4;
+  m.held = flags & 8;
   const std::uint8_t wish = version >= 2 ? in.u8() : 0;
   if (wish > static_cast<std::uint8_t>(TlsWish::waive)) return bad("has an unknown wish about TLS");
   m.tls_wish = static_cast<TlsWish>(wish);
@@ -132,11 +161,21 @@ base::Result<Message> Message::decode(MessageId id, std::string_view record) {
   m.size = static_cast<std::uint64_t>(in.i64());
   m.chunks = in.u32();
   m.client = in.text();
+  if (version >= 3) {
+    m.envid = in.text();
+    const std::uint8_t ret = in.u8();
+    const std::uint8_t priority = in.u8();
+    m.route = in.text();
+    if (ret > static_cast<std::uint8_t>(names::Return::headers)) return bad("has an unknown RET");
+    if (priority > static_cast<std::uint8_t>(Priority::high)) return bad("has an unknown priority");
+    m.ret = static_cast<names::Return>(ret);
+    m.priority = static_cast<Priority>(priority);
+  }
   m.recipients.resize(in.count(kLeastRecipient));
   for (Recipient& r : m.recipients) {
-    if (!read_recipient(in, version, r)) return bad("has an unknown recipient state");
+    if (!read_recipient(in, version, r)) return bad("has a recipient in an unknown state");
   }
-  if (!in.at_end() || flags > 3) return bad("is damaged");
+  if (!in.at_end() || flags > (version >= 3 ? 15 : 3)) return bad("is damaged");
   return m;
 }
 

@@ -28,7 +28,7 @@ TEST(Message, DecodeRefusesEveryCutAndForeignVersion) {
   for (std::size_t n = 0; n < record.size(); ++n)
     EXPECT_FALSE(Message::decode(m.id, record.substr(0, n))) << n;
   EXPECT_FALSE(Message::decode(m.id, record + "x"));
-  EXPECT_FALSE(Message::decode(m.id, "\x03" + record.substr(1)));
+  EXPECT_FALSE(Message::decode(m.id, "\x04" + record.substr(1)));
   EXPECT_FALSE(Message::decode(m.id, std::string(1, '\0') + record.substr(1)));
 }
 
@@ -41,7 +41,15 @@ TEST(Message, ComesBackAsItWas) {
   m.size = 123;
   m.chunks = 2;
   m.client = "c.test [127.0.0.1]";
+  m.body_binary = m.held = true;
+  m.envid = "QQ314159";
+  m.ret = names::Return::headers;
+  m.priority = Priority::high;
+  m.route = "submission";
   Recipient r;
+  r.notify.bits = names::Notify::kSuccess | names::Notify::kDelay;
+  r.orcpt = "rfc822;x+2By@y.test";
+  r.delay_told = true;
   r.address = "x@y.test";
   r.state = RecipientState::failed;
   r.attempts = 3;
@@ -57,6 +65,9 @@ TEST(Message, ComesBackAsItWas) {
     m.tls_wish = wish;
     const Message back = Message::decode(m.id, m.encode()).value();
     EXPECT_EQ(back.tls_wish, wish);
+    EXPECT_EQ(back.priority, Priority::high);
+    EXPECT_EQ(back.recipients.at(0).notify, r.notify);
+    EXPECT_EQ(back.recipients.at(0).orcpt, r.orcpt);
     EXPECT_EQ(back.encode(), m.encode()) << "nothing is lost";
     EXPECT_EQ(back.recipients.at(0).policy, std::string(Recipient::kMaxText, 'x')) << "bounded";
     EXPECT_EQ(back.recipients.at(0).reply, r.reply);
@@ -64,12 +75,13 @@ TEST(Message, ComesBackAsItWas) {
   }
 }
 
-// As version 1 was written: no wish, no policies (docs/store-format.md).
-std::string record_of_version_1() {
+// As versions 1 and 2 were written: without what docs/store-format.md says they lack.
+std::string record_of_version(std::uint8_t version) {
   base::RecordWriter out;
-  out.u8(1);
+  out.u8(version);
   out.text("a@b.test");
   out.u8(2);
+  if (version == 2) out.u8(1);
   out.i64(1'700'000'000'000);
   out.i64(123);
   out.u32(1);
@@ -84,12 +96,13 @@ std::string record_of_version_1() {
     for (const char* text : {"mx.y.test", "4.7.5", "the key does not match", "450 later"}) {
       out.text(*address ? text : "");
     }
+    if (version == 2) out.text("TLS must be");
   }
   return out.take();
 }
 
 TEST(Message, ARecordOfVersion1IsRead) {
-  const std::string record = record_of_version_1();
+  const std::string record = record_of_version(1);
   const auto m = Message::decode(MessageId{77}, record);
   ASSERT_TRUE(m) << m.error().detail;
   EXPECT_EQ(m->reverse_path, "a@b.test");
@@ -101,6 +114,17 @@ TEST(Message, ARecordOfVersion1IsRead) {
   EXPECT_EQ(m->recipients[0].attempts, 4U);
   for (std::size_t n = 0; n < record.size(); ++n) EXPECT_FALSE(Message::decode(m->id, record.substr(0, n)));
   EXPECT_FALSE(Message::decode(m->id, "\x02" + record.substr(1))) << "it is not of version 2";
+}
+
+TEST(Message, ARecordOfVersion2IsRead) {
+  const std::string record = record_of_version(2);
+  const auto m = Message::decode(MessageId{77}, record);
+  ASSERT_TRUE(m) << m.error().detail;
+  EXPECT_EQ(m->tls_wish, TlsWish::require);
+  EXPECT_EQ(m->recipients.at(0).policy, "TLS must be");
+  EXPECT_EQ(m->priority, Priority::normal);
+  EXPECT_FALSE(m->recipients[0].notify.asked());
+  for (std::size_t n = 0; n < record.size(); ++n) EXPECT_FALSE(Message::decode(m->id, record.substr(0, n)));
 }
 
 TEST(Message, AnUnknownWishIsNotRead) {

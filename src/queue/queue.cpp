@@ -34,10 +34,16 @@ std::shared_ptr<Message> make_message(MessageId id, base::Time now, const Envelo
   message->smtputf8 = envelope.smtputf8;
   message->tls_wish = envelope.tls_wish;
   message->client = envelope.client;
+  message->envid = envelope.envid;
+  message->ret = envelope.ret;
+  message->priority = envelope.priority;
+  message->route = envelope.route;
   message->arrived = now;
-  for (const std::string& address : envelope.recipients) {
+  for (const EnvelopeRecipient& to : envelope.recipients) {
     Recipient recipient;
-    recipient.address = address;
+    recipient.address = to.address;
+    recipient.notify = to.notify;
+    recipient.orcpt = to.orcpt;
     recipient.next_attempt = now;
     message->recipients.push_back(std::move(recipient));
   }
@@ -439,6 +445,7 @@ io::Task<base::Result<>> Queue::Writer::flush() {
 
 io::Task<base::Result<MessageId>> Queue::Writer::commit(BodyFacts facts) {
   message_->body_8bit = facts.eight_bit;
+  message_->body_binary = facts.binary;
   // RFC 8689 4.1: REQUIRETLS was asked for: the header field is ignored.
   const bool waived = facts.tls_required_no && message_->tls_wish == TlsWish::none;
   if (waived) message_->tls_wish = TlsWish::waive;

@@ -21,17 +21,32 @@
 
 namespace pinnace::queue {
 
+struct EnvelopeRecipient {
+  std::string address;
+  names::Notify notify;
+  std::string orcpt;  // as in Recipient
+
+  EnvelopeRecipient(std::string a) : address(std::move(a)) {}  // NOLINT: an address alone is one
+  EnvelopeRecipient(std::string a, names::Notify n, std::string o)
+      : address(std::move(a)), notify(n), orcpt(std::move(o)) {}
+};
+
 struct Envelope {
   std::string reverse_path;
-  std::vector<std::string> recipients;
+  std::vector<EnvelopeRecipient> recipients;
   bool smtputf8 = false;
   TlsWish tls_wish = TlsWish::none;
   std::string client;  // who hands it in, for the operator
+  std::string envid;   // this and the following as in Message
+  names::Return ret = names::Return::unset;
+  Priority priority = Priority::normal;
+  std::string route;
 };
 
 // What is known of a message only at its text's end.
 struct BodyFacts {
   bool eight_bit = false;
+  bool binary = false;           // BODY=BINARYMIME was said (RFC 3030 3)
   bool tls_required_no = false;  // the header field; where the envelope requires TLS it means nothing
 };
 

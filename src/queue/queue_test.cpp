@@ -46,7 +46,7 @@ struct Fixture {
   MessageId accept(std::vector<std::string> recipients, std::string body) {
     Envelope envelope;
     envelope.reverse_path = "from@sender.test";
-    envelope.recipients = std::move(recipients);
+    envelope.recipients.assign(recipients.begin(), recipients.end());
     Queue::Writer writer = queue->begin(envelope);
     EXPECT_TRUE(run(writer.append(body)));
     return run(writer.commit({})).value();
@@ -135,7 +135,7 @@ TEST_F(QueueTest, OneDeliveredOneDeferredKeepsOnlyTheDeferredOne) {
 TEST_F(QueueTest, DsnIsStoredWithTheEndOfItsCause) {
   f->accept({"a@x.test"}, "body\r\n");
   OwnMessage dsn;
-  dsn.envelope.recipients = {"from@sender.test"};
+  dsn.envelope.recipients.emplace_back("from@sender.test");
   dsn.text = "it failed\r\n";
   ASSERT_TRUE(f->run(f->queue->record(*f->queue->take("x.test"), {outcome(0, Outcome::Kind::failed)}, dsn)));
   f->restart();
@@ -160,7 +160,7 @@ TEST_F(QueueTest, TheWishAboutTlsIsKept) {
   };
   for (const auto& c : cases) {
     Envelope envelope;
-    envelope.recipients = {"a@x.test"};
+    envelope.recipients.emplace_back("a@x.test");
     envelope.tls_wish = c.parameter;
     Queue::Writer writer = f->queue->begin(envelope);
     ASSERT_TRUE(f->run(writer.append("body\r\n")));
@@ -177,7 +177,7 @@ TEST_F(QueueTest, TheWishAboutTlsIsKept) {
 TEST_F(QueueTest, ADsnKeepsItsWishAboutTls) {
   f->accept({"a@x.test"}, "body\r\n");
   OwnMessage dsn;
-  dsn.envelope.recipients = {"from@sender.test"};
+  dsn.envelope.recipients.emplace_back("from@sender.test");
   dsn.envelope.tls_wish = TlsWish::require;
   dsn.text = "it failed\r\n";
   ASSERT_TRUE(f->run(f->queue->record(*f->queue->take("x.test"), {outcome(0, Outcome::Kind::failed)}, dsn)));
@@ -220,7 +220,7 @@ int count_rows(store::Database& db, store::Table table, std::string_view prefix)
 TEST_F(QueueTest, BrokenOffLargeMessageLeavesNoRows) {
   {
     Envelope envelope;
-    envelope.recipients = {"a@x.test"};
+    envelope.recipients.emplace_back("a@x.test");
     Queue::Writer writer = f->queue->begin(envelope);
     ASSERT_TRUE(f->run(writer.append(std::string(300'000, 'x'))));
     EXPECT_GT(count_rows(*f->db, store::Table::bodies, ""), 1);

@@ -192,7 +192,7 @@ Reply Relay::answer_rcpt(Session& s, const smtp::PathArgument& path) {
     log_session(s, "relaying_denied", path.path);
     return Reply::make(554, fmt::format("5.7.1 {} may not relay here", s.client.str()));
   }
-  s.envelope.recipients.push_back(path.path);
+  s.envelope.recipients.emplace_back(path.path);
   return Reply::make(250, "2.1.5 ok");
 }
 
@@ -210,7 +210,7 @@ io::Task<void> Relay::begin_body(Session& s) {
   trace.tls_text = s.handshake.version + "/" + s.handshake.cipher;
   trace.smtputf8 = s.server.smtputf8();
   trace.id = s.writer->id().str();
-  if (s.envelope.recipients.size() == 1) trace.recipient = s.envelope.recipients[0];
+  if (s.envelope.recipients.size() == 1) trace.recipient = s.envelope.recipients[0].address;
   trace.at = clock_.now();
   const std::string field = mime::received_field(trace);
   const auto written = co_await s.writer->append(field);
