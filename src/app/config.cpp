@@ -49,6 +49,13 @@ LogSettings read_log(TomlFile& file) {
 }
 
 void read_limits(TomlFile& file, RelayConfig& c) {
+io::PaceSettings read_pace(TomlSection& limits) {
+  io::PaceSettings pace;
+  pace.least = static_cast<std::uint64_t>(limits.integer("min_rate", 500, 0, 1LL << 40));
+  pace.grace = limits.duration("min_rate_grace", std::chrono::minutes(1));
+  return pace;
+}
+
   TomlSection s = file.section("limits");
   relay::Settings& r = c.relay;
   r.max_message_size = static_cast<std::uint64_t>(s.integer("max_message_size", 52428800, 1024, 1LL << 40));
@@ -59,6 +66,8 @@ void read_limits(TomlFile& file, RelayConfig& c) {
   r.max_received = static_cast<std::size_t>(s.integer("max_received", 100, 1, 10000));
   r.max_text_line = static_cast<std::size_t>(s.integer("max_text_line", 998, 0, 1 << 20));
   r.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
+  r.memory = static_cast<std::uint64_t>(s.integer("memory", 256LL << 20, 1LL << 20, 1LL << 50));
+  r.pace = read_pace(s);
   r.transaction_timeout = s.duration("transaction_timeout", std::chrono::hours(1));
   c.delivery.greeting_timeout = s.duration("greeting_timeout", std::chrono::minutes(5));
   c.store.min_free = static_cast<std::uint64_t>(s.integer("min_free_disk", 64LL << 20, 0, 1LL << 50));
@@ -188,6 +197,7 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   c.gate.max_sessions_per_client =
       static_cast<std::size_t>(l.integer("max_sessions_per_client", 50, 1, 100000));
   c.gate.command_timeout = l.duration("command_timeout", std::chrono::minutes(5));
+  c.gate.pace = read_pace(l);
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
 }

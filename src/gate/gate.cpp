@@ -43,9 +43,19 @@ struct Gate::Session {
   std::optional<smtp::Server> server;
   bool in_transaction = false;
   bool in_body = false;
+  io::Steady::time_point ends;
+  std::optional<io::Pace> pace;  // in a body
 
+  void allow(base::Milliseconds time) {
+    ends = io::Steady::now() + time;
+    end_pace();
+  }
   // A session may be as long as it brings mail.
-  void extend_deadline() { stream.set_deadline(io::Steady::now() + settings.transaction_timeout); }
+  void extend_deadline() { allow(settings.transaction_timeout); }
+  void end_pace() {
+    pace.reset();
+    stream.set_deadline(ends);
+  }
   io::Task<bool> connect_backend();
   io::Task<bool> act(const smtp::Server::Action& action, const tls::ServerContext& tls);
   io::Task<void> mail(std::string line);
@@ -134,10 +144,14 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
     }
     case Kind::read: {
       char buffer[16 << 10];
+      const auto began = io::Steady::now();
+      if (pace) stream.set_deadline(pace->deadline(began, ends));
       const auto n = co_await stream.read_some(buffer, sizeof buffer);
       if (n && *n > 0) {
+        if (pace) pace->received(*n, io::Steady::now() - began);
         server->receive({buffer, *n});
       } else if (!n && (n.error().code == "io.timeout" || n.error().code == "io.interrupted")) {
+        allow(std::chrono::seconds(10));  // to take in why it ends
         server->shut_down(n.error().code == "io.timeout" ? "waited too long" : "is being restarted");
       } else {
         server->peer_closed();
@@ -167,7 +181,10 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
       }
       const auto reply = co_await backend->ask("DATA");
       in_body = reply && reply->code == 354;
-      if (in_body) backend->begin_body();
+      if (in_body) {
+        backend->begin_body();
+        pace.emplace(settings.pace);
+      }
       answer(reply);
       break;
     }
@@ -179,6 +196,7 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
     }
     case Kind::body_end: {
       in_body = in_transaction = false;
+      end_pace();
       if (!backend) {
         answer(base::fail("gate.backend", "the backend's session was lost in the message"));
         break;
@@ -190,6 +208,7 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
     case Kind::reset:
       // A message broken off has no end that may be said: only the connection's.
       if (in_body) backend.reset();
+      end_pace();
       if (backend && in_transaction) {
         const auto reply = co_await backend->ask("RSET");
         if (!reply || !reply->positive()) backend.reset();

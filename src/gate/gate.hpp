@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "io/pace.hpp"
 #include "io/stream.hpp"
 #include "pins/noting.hpp"
 #include "tls/session.hpp"
@@ -30,6 +31,7 @@ struct Settings {
   base::Seconds stsec_max_age{0};  // 0: not advertised
   std::size_t max_sessions = 1000;
   std::size_t max_sessions_per_client = 50;
+  io::PaceSettings pace;  // of a message's text
   base::Milliseconds command_timeout = std::chrono::minutes(5);
   base::Milliseconds transaction_timeout = std::chrono::hours(1);
   base::Milliseconds backend_timeout = std::chrono::minutes(10);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/log.hpp"
+#include "io/pace.hpp"
 #include "mime/header.hpp"
 #include "mime/received.hpp"
 
@@ -14,10 +15,32 @@ namespace pinnace::relay {
 using Kind = smtp::Server::Kind;
 using smtp::Reply;
 
+namespace {
+
+// What a session holds at most: lines and replies, and what TLS does; while a body is taken, that; and a
+// recipient besides its address, here and in the queue's writer.
+constexpr std::uint64_t kSessionOctets = 64 << 10;
+constexpr std::uint64_t kBodyOctets = 192 << 10;
+constexpr std::uint64_t kRecipientOctets = 1024;
+
+constexpr auto kGoodbye = std::chrono::seconds(10);  // to take in why its session ends
+
+}  // namespace
+
 struct Relay::Session {
-  Session(io::Stream s, smtp::ServerOptions options) : stream(std::move(s)), server(std::move(options)) {}
+  Session(io::Stream s, smtp::ServerOptions options, base::Budget& memory_of_all)
+      : stream(std::move(s)), server(std::move(options)), memory(memory_of_all) {}
+  // A message, and a pause between two, may take so long.
+  void allow(base::Milliseconds time) {
+    ends = io::Steady::now() + time;
+    pace.reset();
+    stream.set_deadline(ends);
+  }
   io::Stream stream;
   smtp::Server server;
+  base::Share memory;
+  io::Steady::time_point ends;
+  std::optional<io::Pace> pace;  // while a body is taken
   io::IpAddress client;
   bool may_relay = false;
   bool in_transaction = false;
@@ -42,7 +65,12 @@ struct Relay::Registration {
 
 Relay::Relay(io::Loop& loop, const base::Clock& clock, queue::Queue& queue, Settings settings,
              std::optional<tls::ServerContext> tls)
-    : loop_(loop), clock_(clock), queue_(queue), settings_(std::move(settings)), tls_(std::move(tls)) {}
+    : loop_(loop),
+      clock_(clock),
+      queue_(queue),
+      settings_(std::move(settings)),
+      tls_(std::move(tls)),
+      memory_(settings_.memory) {}
 
 base::Result<> Relay::start() {
   for (const io::Endpoint& at : settings_.listen) {
@@ -83,10 +111,12 @@ io::Task<void> Relay::accept(io::Listener* listener) {
     const auto client = stream->peer_address();
     if (!client) continue;  // gone already
     std::size_t& of_client = per_client_[*client];
-    if (sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client) {
-      base::log_warning("session_refused", {{"client", client->str()}, {"why", "too many sessions"}});
-      const std::string busy =
-          Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections").wire();
+    const bool too_many =
+        sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client;
+    if (too_many || !memory_.has_room(kSessionOctets)) {
+      const std::string why = too_many ? "too many connections" : "out of memory for sessions";
+      base::log_warning("session_refused", {{"client", client->str()}, {"why", why}});
+      const std::string busy = Reply::make(421, "4.3.2 " + settings_.hostname + " " + why).wire();
       const auto said = co_await stream->write_all(busy);
       (void)said;
       if (of_client == 0) per_client_.erase(*client);
@@ -99,7 +129,8 @@ io::Task<void> Relay::accept(io::Listener* listener) {
     options.max_recipients = settings_.max_recipients;
     options.max_errors = settings_.max_errors;
     options.max_text_line = settings_.max_text_line;
-    auto session = std::make_shared<Session>(std::move(*stream), std::move(options));
+    auto session = std::make_shared<Session>(std::move(*stream), std::move(options), memory_);
+    (void)session->memory.grow(kSessionOctets);  // there is room
     session->client = *client;
     session->may_relay = std::any_of(settings_.networks.begin(), settings_.networks.end(),
                                      [&](const io::Network& n) { return n.contains(*client); });
@@ -112,7 +143,7 @@ io::Task<void> Relay::accept(io::Listener* listener) {
 io::Task<void> Relay::serve(std::shared_ptr<Session> session) {
   Session& s = *session;
   const Registration registered{*this, s};
-  s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
+  s.allow(settings_.transaction_timeout);
   bool open = true;
   while (open) {
     if (stopping_ && !s.in_transaction) s.server.shut_down("is being restarted");
@@ -132,11 +163,15 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
     }
     case Kind::read: {
       char buffer[16 << 10];
+      const auto began = io::Steady::now();
+      if (s.pace) s.stream.set_deadline(s.pace->deadline(began, s.ends));
       const auto n = co_await s.stream.read_some(buffer, sizeof buffer);
       if (n && *n > 0) {
+        if (s.pace) s.pace->received(*n, io::Steady::now() - began);
         s.server.receive({buffer, *n});
       } else if (!n && (n.error().code == "io.timeout" || n.error().code == "io.interrupted")) {
         if (s.in_transaction) s.in_transaction = false;
+        s.allow(kGoodbye);
         s.server.shut_down(n.error().code == "io.timeout" ? "waited too long" : "is being restarted");
       } else {
         s.server.peer_closed();
@@ -161,7 +196,7 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       // RFC 8689 4.1
       if (s.server.requiretls()) s.envelope.tls_wish = queue::TlsWish::require;
       s.in_transaction = true;
-      s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
+      s.allow(settings_.transaction_timeout);
       s.server.answer(Reply::make(250, "2.1.0 ok"));
       break;
     case Kind::rcpt:
@@ -178,8 +213,9 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       break;
     case Kind::reset:
       s.writer.reset();
+      s.memory.shrink_to(kSessionOctets);
       s.in_transaction = false;
-      s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
+      s.allow(settings_.transaction_timeout);
       break;
     case Kind::close:
       co_return false;
@@ -192,6 +228,9 @@ Reply Relay::answer_rcpt(Session& s, const smtp::PathArgument& path) {
     log_session(s, "relaying_denied", path.path);
     return Reply::make(554, fmt::format("5.7.1 {} may not relay here", s.client.str()));
   }
+  if (!s.memory.grow(kRecipientOctets + 2 * path.path.size())) {
+    return Reply::make(452, "4.3.1 no memory for one more recipient now");
+  }
   s.envelope.recipients.emplace_back(path.path);
   return Reply::make(250, "2.1.5 ok");
 }
@@ -199,6 +238,9 @@ Reply Relay::answer_rcpt(Session& s, const smtp::PathArgument& path) {
 io::Task<void> Relay::begin_body(Session& s) {
   s.envelope.client = fmt::format("{} [{}]", s.server.client_name(), s.client.str());
   s.failed.reset();
+  if (!s.memory.grow(kBodyOctets)) {
+    s.failed = {"relay.memory", "the sessions hold all that limits.memory allows them"};
+  }
   s.scanner.emplace();
   s.writer.emplace(queue_.begin(s.envelope));
   mime::Trace trace;
@@ -213,8 +255,11 @@ io::Task<void> Relay::begin_body(Session& s) {
   if (s.envelope.recipients.size() == 1) trace.recipient = s.envelope.recipients[0].address;
   trace.at = clock_.now();
   const std::string field = mime::received_field(trace);
-  const auto written = co_await s.writer->append(field);
-  if (!written) s.failed = written.error();
+  if (!s.failed) {
+    const auto written = co_await s.writer->append(field);
+    if (!written) s.failed = written.error();
+  }
+  s.pace.emplace(settings_.pace);
   s.server.answer(Reply::make(354, "end with <CRLF>.<CRLF>"));
 }
 
@@ -240,9 +285,10 @@ io::Task<void> Relay::end_body(Session& s) {
       const auto stored = co_await s.writer->commit(facts);
       if (!stored) s.failed = stored.error();
     }
-    reply = !s.failed                        ? Reply::make(250, "2.0.0 queued as " + id)
-            : s.failed->code == "store.full" ? Reply::make(452, "4.3.1 no room for mail now")
-                                             : Reply::make(451, "4.3.0 the message could not be stored");
+    reply = !s.failed                          ? Reply::make(250, "2.0.0 queued as " + id)
+            : s.failed->code == "store.full"   ? Reply::make(452, "4.3.1 no room for mail now")
+            : s.failed->code == "relay.memory" ? Reply::make(452, "4.3.1 no memory for mail now")
+                                               : Reply::make(451, "4.3.0 the message could not be stored");
   }
   base::log(reply.positive() ? base::Level::info : base::Level::warning,
             reply.positive() ? "accepted" : "refused",
@@ -254,8 +300,9 @@ io::Task<void> Relay::end_body(Session& s) {
              {"reply", reply.text()},
              {"detail", s.failed ? s.failed->detail : ""}});
   s.writer.reset();
+  s.memory.shrink_to(kSessionOctets);
   s.in_transaction = false;
-  s.stream.set_deadline(io::Steady::now() + settings_.transaction_timeout);
+  s.allow(settings_.transaction_timeout);
   s.server.answer(reply);
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/budget.hpp"
+#include "io/pace.hpp"
 #include "io/stream.hpp"
 #include "queue/queue.hpp"
 #include "smtp/server.hpp"
@@ -25,6 +27,8 @@ struct Settings {
   std::size_t max_errors = 20;
   std::size_t max_received = 100;  // more Received fields than that are a loop (RFC 5321 6.3)
   std::size_t max_text_line = 998;
+  std::uint64_t memory = 256 << 20;                                   // octets that sessions may hold in all
+  io::PaceSettings pace;                                              // of a message's text
   base::Milliseconds command_timeout = std::chrono::minutes(5);       // RFC 5321 4.5.3.2.7
   base::Milliseconds transaction_timeout = std::chrono::minutes(60);  // between two messages, and for each
 };
@@ -59,6 +63,7 @@ class Relay {
   queue::Queue& queue_;
   Settings settings_;
   std::optional<tls::ServerContext> tls_;
+  base::Budget memory_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::set<Session*> sessions_;
   std::map<io::IpAddress, std::size_t> per_client_;

@@ -138,6 +138,55 @@ class Intake(LabTest):
         while not (greeting := Conversation(RELAY, RELAY_PORT).reply()).startswith("220 "):
             self.assertLess(time.monotonic(), deadline, greeting)
 
+    def begin_message(self, conversation, recipient="carol@plain.test"):
+        for command in ("EHLO a", "MAIL FROM:<alice@sender.test>", f"RCPT TO:<{recipient}>", "DATA"):
+            self.assertRegex(conversation.ask(command), "^[23]")
+
+    # A client that trickles is never silent, and still must not keep its place.
+    def test_a_slow_client_is_cut_off_and_a_quick_one_is_not(self):
+        self.relay(limits={"min_rate": 2000, "min_rate_grace": "1s"}).start()
+        slow, quick = self.conversation(), self.conversation()
+        for conversation in slow, quick:
+            self.begin_message(conversation)
+        start = time.monotonic()
+        slow.socket.settimeout(0.1)
+        answer, sent = b"", 0
+        while not answer:
+            self.assertLess(time.monotonic() - start, 15, "it is still served")
+            slow.send(b"x\r\n")
+            quick.send(b"x" * 998 + b"\r\n")
+            sent += 1
+            try:
+                answer = slow.socket.recv(1000)
+            except TimeoutError:
+                pass
+        self.assertRegex(answer, b"^421 ")
+        self.assertGreater(sent, 5, "it had its time of grace")
+        quick.send(b".\r\n")
+        self.assertRegex(quick.reply(), "^250 ")
+
+    # What sessions hold in all is bounded by a setting, and room comes back.
+    def test_memory_of_all_sessions_is_bounded(self):
+        relay = self.relay(limits={"memory": MEBIBYTE, "max_recipients": 5000}).start()
+        conversation = self.conversation()
+        self.assertRegex(conversation.ask("EHLO a"), "^250")
+        self.assertRegex(conversation.ask("MAIL FROM:<alice@sender.test>"), "^250 ")
+        taken = 0
+        while (reply := conversation.ask(f"RCPT TO:<{'r' * 60}{taken}@dead.test>")).startswith("250 "):
+            taken += 1
+        self.assertRegex(reply, r"^452 4\.3\.1 ")
+        self.assertGreater(taken, 100)
+        self.assertRegex(Conversation(RELAY, RELAY_PORT).reply(), "^421 ")
+        # No room for a text either; its end is still read, so that the session stays in step.
+        self.assertRegex(conversation.ask("DATA"), "^354 ")
+        conversation.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+        self.assertRegex(conversation.reply(), r"^452 4\.3\.1 ")
+        self.assertEqual([], relay.queue())
+        other = self.conversation()
+        self.begin_message(other)
+        other.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+        self.assertRegex(other.reply(), "^250 ")
+
     # RFC 1870 6: said before it is sent, and held to while it is sent.
     def test_a_message_over_the_limit_is_refused(self):
         self.relay(limits={"max_message_size": 100_000}).start()
