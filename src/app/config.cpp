@@ -44,11 +44,11 @@ LogSettings read_log(TomlFile& file) {
   TomlSection s = file.section("log");
   LogSettings log;
   log.level = static_cast<base::Level>(s.choice("level", {"debug", "info", "warning", "error"}, 1));
+  log.format = static_cast<base::LogFormat>(s.choice("format", {"logfmt", "json"}, 0));
   log.file = s.text("file", "");
   return log;
 }
 
-void read_limits(TomlFile& file, RelayConfig& c) {
 io::PaceSettings read_pace(TomlSection& limits) {
   io::PaceSettings pace;
   pace.least = static_cast<std::uint64_t>(limits.integer("min_rate", 500, 0, 1LL << 40));
@@ -56,6 +56,7 @@ io::PaceSettings read_pace(TomlSection& limits) {
   return pace;
 }
 
+void read_limits(TomlFile& file, RelayConfig& c) {
   TomlSection s = file.section("limits");
   relay::Settings& r = c.relay;
   r.max_message_size = static_cast<std::uint64_t>(s.integer("max_message_size", 52428800, 1024, 1LL << 40));
@@ -65,9 +66,9 @@ io::PaceSettings read_pace(TomlSection& limits) {
   r.max_errors = static_cast<std::size_t>(s.integer("max_errors", 20, 1, 10000));
   r.max_received = static_cast<std::size_t>(s.integer("max_received", 100, 1, 10000));
   r.max_text_line = static_cast<std::size_t>(s.integer("max_text_line", 998, 0, 1 << 20));
-  r.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
   r.memory = static_cast<std::uint64_t>(s.integer("memory", 256LL << 20, 1LL << 20, 1LL << 50));
   r.pace = read_pace(s);
+  r.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
   r.transaction_timeout = s.duration("transaction_timeout", std::chrono::hours(1));
   c.delivery.greeting_timeout = s.duration("greeting_timeout", std::chrono::minutes(5));
   c.store.min_free = static_cast<std::uint64_t>(s.integer("min_free_disk", 64LL << 20, 0, 1LL << 50));
@@ -196,8 +197,8 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   c.gate.max_sessions = static_cast<std::size_t>(l.integer("max_sessions", 1000, 1, 100000));
   c.gate.max_sessions_per_client =
       static_cast<std::size_t>(l.integer("max_sessions_per_client", 50, 1, 100000));
-  c.gate.command_timeout = l.duration("command_timeout", std::chrono::minutes(5));
   c.gate.pace = read_pace(l);
+  c.gate.command_timeout = l.duration("command_timeout", std::chrono::minutes(5));
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
 }

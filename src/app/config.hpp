@@ -19,6 +19,7 @@ namespace pinnace::app {
 
 struct LogSettings {
   base::Level level = base::Level::info;
+  base::LogFormat format = base::LogFormat::logfmt;
   std::string file;  // empty: standard error
 };
 

@@ -13,9 +13,11 @@ int refuse_to_start(const base::Error& error) {
 bool set_up_log(const LogSettings& settings) {
   // Writes to a peer that has gone are errors, not signals.
   std::signal(SIGPIPE, SIG_IGN);
-  // Whoever reads its rules again takes it; until then, and for the others, it asks for nothing.
+  // Until the loop takes them they ask for nothing.
   std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGUSR1, SIG_IGN);
   base::set_log_level(settings.level);
+  base::set_log_format(settings.format);
   return settings.file.empty() || base::set_log_file(settings.file);
 }
 
@@ -43,6 +45,11 @@ void run_until_stopped(io::Loop& loop, const std::function<void()>& stop,
     stop();
     loop.spawn(end(loop, stopped));
   };
+  const auto reopen = [] {
+    if (base::reopen_log()) return base::log_info("log_reopened", {});
+    base::log_error("log_not_reopened", {{"what", "the log file cannot be opened; the old one is kept on"}});
+  };
+  for (const int number : {SIGHUP, SIGUSR1}) loop.on_signal(number, reopen);
   loop.on_signal(SIGTERM, begin_stop);
   loop.on_signal(SIGINT, begin_stop);
   loop.run();

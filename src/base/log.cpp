@@ -1,12 +1,16 @@
 #include "base/log.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
+#include <atomic>
+#include <cstdlib>
 #include <memory>
 
 namespace pinnace::base {
@@ -26,74 +30,94 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::err;
 }
 
-void prepare(spdlog::logger& logger) {
-  logger.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  logger.flush_on(spdlog::level::warn);
+// sd-daemon(3): "<3>" to "<7>" before a line is its priority (syslog(3)).
+class Priority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& to) override {
+    const std::string_view priority = message.level >= spdlog::level::err    ? "<3>"
+                                      : message.level == spdlog::level::warn ? "<4>"
+                                      : message.level == spdlog::level::info ? "<6>"
+                                                                             : "<7>";
+    to.append(priority.data(), priority.data() + priority.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
+};
+
+// The journal's stream is named "device:inode" (systemd.exec(5)); it is passed on to children that
+// have another standard error.
+bool stderr_is_journal() {
+  const char* const name = std::getenv("JOURNAL_STREAM");
+  struct stat info{};
+  return name && ::fstat(STDERR_FILENO, &info) == 0 && fmt::format("{}:{}", info.st_dev, info.st_ino) == name;
 }
 
-std::shared_ptr<spdlog::logger>& logger() {
-  static std::shared_ptr<spdlog::logger> instance = [] {
-    auto made =
-        std::make_shared<spdlog::logger>("pinnace", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    prepare(*made);
+// One logger for good, whose sink changes under the sink's own lock: other threads may be writing.
+struct Target {
+  Target() : sink(std::make_shared<spdlog::sinks::dist_sink_mt>()), logger("pinnace", sink) {
+    logger.flush_on(spdlog::level::trace);
+    put(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  }
+  void put(std::shared_ptr<spdlog::sinks::sink> to) {
+    to->set_formatter(formatter());
+    sink->set_sinks({std::move(to)});
+  }
+  std::unique_ptr<spdlog::formatter> formatter() const {
+    std::string pattern = logs_to_journal() ? "%*" : "";
+    const bool bare = logs_to_journal();
+    if (json) {
+      pattern += bare ? R"({"level":"%l",%v})" : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})";
+    } else {
+      pattern += bare ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
+    }
+    auto made = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+    made->add_flag<Priority>('*').set_pattern(pattern);
     return made;
-  }();
+  }
+  bool logs_to_journal() const { return file.empty() && journal; }
+
+  const bool journal = stderr_is_journal();
+  std::string file;
+  std::atomic<bool> json = false;
+  std::shared_ptr<spdlog::sinks::dist_sink_mt> sink;
+  spdlog::logger logger;
+};
+
+Target& target() {
+  static Target instance;
   return instance;
 }
 
 }  // namespace
 
-void set_log_level(Level level) { logger()->set_level(to_spdlog(level)); }
+void set_log_level(Level level) { target().logger.set_level(to_spdlog(level)); }
+
+void set_log_format(LogFormat format) {
+  Target& t = target();
+  t.json = format == LogFormat::json;
+  t.sink->set_formatter(t.formatter());
+}
 
 bool set_log_file(const std::string& path) {
   try {
-    auto made = std::make_shared<spdlog::logger>("pinnace",
-                                                 std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
-    made->set_level(logger()->level());
-    prepare(*made);
-    spdlog::drop("pinnace");  // one set before
-    spdlog::register_logger(made);
-    spdlog::flush_every(std::chrono::seconds(1));
-    logger() = std::move(made);
+    auto opened = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
+    Target& t = target();
+    t.file = path;
+    t.put(std::move(opened));
     return true;
   } catch (const spdlog::spdlog_ex&) {
     return false;
   }
 }
 
-std::string quote_log_value(std::string_view value) {
-  const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '='; };
-  if (!value.empty() && std::all_of(value.begin(), value.end(), plain)) return std::string(value);
-  std::string out = "\"";
-  unsigned char before = 0;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    // C1 controls as well, which are C2 80 to C2 9F in UTF-8: U+0085 ends a line for some readers.
-    const bool c1 = before == 0xc2 && byte >= 0x80 && byte < 0xa0;
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f || c1) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-    before = byte;
-  }
-  return out += '"';
-}
+bool reopen_log() { return target().file.empty() || set_log_file(std::string(target().file)); }
+
+bool logs_to_journal() { return target().logs_to_journal(); }
 
 void log(Level level, std::string_view event, std::span<const Field> fields) {
-  spdlog::logger& target = *logger();
-  if (!target.should_log(to_spdlog(level))) return;
-  std::string line(event);
-  for (const Field& field : fields) {
-    line += ' ';
-    line += field.key;
-    line += '=';
-    line += quote_log_value(field.value);
-  }
-  target.log(to_spdlog(level), spdlog::string_view_t(line));
+  Target& t = target();
+  if (!t.logger.should_log(to_spdlog(level))) return;
+  const std::string line = t.json ? json_members(event, fields) : logfmt_line(event, fields);
+  t.logger.log(to_spdlog(level), spdlog::string_view_t(line));
 }
 
 }  // namespace pinnace::base

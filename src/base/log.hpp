@@ -1,6 +1,6 @@
-// The logging front. One event is one line: time, level, event name, then fields
-// as key=value with values quoted where they need it, so that nothing a peer sends
-// can forge a line or a field. Thread-safe.
+// The logging front. One event is one line: time, level, event name, then fields, as logfmt or as a JSON
+// object (log_line.hpp). For the journal, which keeps its own time, a line begins with its priority instead
+// (sd-daemon(3)). Thread-safe; a line is written when log() returns.
 #pragma once
 
 #include <initializer_list>
@@ -8,19 +8,24 @@
 #include <string>
 #include <string_view>
 
+#include "base/log_line.hpp"
+
 namespace pinnace::base {
 
 enum class Level { debug, info, warning, error };
-
-struct Field {
-  std::string_view key;
-  std::string value;
-};
+enum class LogFormat { logfmt, json };
 
 // What is below this level is not written. Default: info.
 void set_log_level(Level level);
+// Of every later line. Default: logfmt.
+void set_log_format(LogFormat format);
 // Writes to this file instead of standard error (opened for append; false if it cannot be).
 bool set_log_file(const std::string& path);
+// Opens the file anew, by its name: the old one may have been moved away. Where that fails the old one is
+// kept on, and false given. Without a file there is nothing to do.
+bool reopen_log();
+// Standard error is the journal's (systemd.exec(5), JOURNAL_STREAM), and no file is set.
+bool logs_to_journal();
 
 void log(Level level, std::string_view event, std::span<const Field> fields);
 inline void log(Level level, std::string_view event, std::initializer_list<Field> f) {
@@ -33,8 +38,5 @@ inline void log_warning(std::string_view event, std::initializer_list<Field> f) 
   log(Level::warning, event, f);
 }
 inline void log_error(std::string_view event, std::initializer_list<Field> f) { log(Level::error, event, f); }
-
-// The value as it stands in a log line: bare if it is plain, else quoted and escaped.
-std::string quote_log_value(std::string_view value);
 
 }  // namespace pinnace::base

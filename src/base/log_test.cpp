@@ -11,24 +11,6 @@
 namespace pinnace::base {
 namespace {
 
-TEST(Log, ValuesCannotForgeALineOrAField) {
-  const std::pair<std::string, const char*> cases[] = {
-      {"plain.text@x", "plain.text@x"},
-      {"", R"("")"},
-      {"a b", R"("a b")"},
-      {"a=b", R"("a=b")"},
-      {"x\r\nerror \"y\\", R"("x\x0d\x0aerror \"y\\")"},
-      {std::string("a\0b", 3), R"("a\x00b")"},
-      {"\x1b[31m\x7f", R"("\x1b[31m\x7f")"},
-      {"m\xc3\xbcller", "\"m\xc3\xbcller\""},
-      {"a\xc2\x85"
-       "b",
-       "\"a\xc2\\x85"
-       "b\""},
-  };
-  for (const auto& [value, quoted] : cases) EXPECT_EQ(quote_log_value(value), quoted);
-}
-
 class LogFile : public testing::Test {
  protected:
   LogFile() {
@@ -37,6 +19,7 @@ class LogFile : public testing::Test {
   }
   ~LogFile() override {
     set_log_level(Level::info);
+    set_log_format(LogFormat::logfmt);
     set_log_file("/dev/stderr");
     std::filesystem::remove_all(folder_);
   }
@@ -71,6 +54,41 @@ TEST_F(LogFile, CanBeSetAgain) {
   log_error("later", {});
   EXPECT_EQ(content(path("first")), "");
   EXPECT_THAT(content(path("second")), testing::HasSubstr("later"));
+}
+
+TEST_F(LogFile, AsJsonIsAnObjectALine) {
+  ASSERT_TRUE(set_log_file(path("log")));
+  set_log_format(LogFormat::json);
+  log_warning("refused", {{"host", "mx.x.test"}, {"reply", "550 \"no\"\r\n100%v"}});
+  EXPECT_THAT(content(path("log")),
+              testing::MatchesRegex(R"(\{"time":"[0-9T:.-]+Z","level":"warning","event":"refused",)"
+                                    R"("host":"mx.x.test","reply":"550 ."no.".*100%v"\})"
+                                    "\n"));
+}
+
+// As logrotate does it: the file is moved away, and what comes later stands in a new one.
+TEST_F(LogFile, IsOpenedAnewByItsName) {
+  ASSERT_TRUE(set_log_file(path("log")));
+  log_info("before", {});
+  std::filesystem::rename(path("log"), path("log.1"));
+  log_info("between", {});
+  ASSERT_TRUE(reopen_log());
+  log_info("after", {});
+  EXPECT_THAT(content(path("log.1")),
+              testing::AllOf(testing::HasSubstr("before"), testing::HasSubstr("between"),
+                             testing::Not(testing::HasSubstr("after"))));
+  EXPECT_THAT(content(path("log")),
+              testing::AllOf(testing::HasSubstr("after"), testing::Not(testing::HasSubstr("between"))));
+}
+
+TEST_F(LogFile, ThatCannotBeOpenedAnewIsKeptOn) {
+  std::filesystem::create_directory(path("sub"));
+  ASSERT_TRUE(set_log_file(path("sub/log")));
+  std::filesystem::rename(path("sub"), path("moved"));
+  std::ofstream(path("sub")) << "no folder";
+  EXPECT_FALSE(reopen_log());
+  log_info("after", {});
+  EXPECT_THAT(content(path("moved/log")), testing::HasSubstr("after"));
 }
 
 TEST_F(LogFile, ThatCannotBeOpenedIsSaid) { EXPECT_FALSE(set_log_file("/dev/null/log")); }

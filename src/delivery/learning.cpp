@@ -11,7 +11,7 @@ void report(const pins::Noted& noted, const Session& session) {
   for (const pins::Event& e : noted.events) {
     base::log_info(
         pins::to_string(e.kind),
-        {{"host", session.host_name()}, {"address", session.address().str()}, {"event", e.sentence}});
+        {{"host", session.host_name()}, {"address", session.address().str()}, {"what", e.sentence}});
   }
 }
 

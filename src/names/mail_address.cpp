@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/utf8.hpp"
 #include "names/domain.hpp"
 
 namespace pinnace::names {
@@ -89,23 +90,10 @@ std::size_t find_at(std::string_view text) {
 }  // namespace
 
 bool is_utf8(std::string_view s) {
-  for (std::size_t i = 0; i < s.size();) {
-    const auto lead = static_cast<unsigned char>(s[i]);
-    const std::size_t n = lead < 0x80                   ? 1
-                          : lead >= 0xc2 && lead < 0xe0 ? 2
-                          : (lead & 0xf0) == 0xe0       ? 3
-                          : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                        : 0;
-    if (n == 0 || i + n > s.size()) return false;
-    for (std::size_t k = 1; k < n; ++k) {
-      if ((static_cast<unsigned char>(s[i + k]) & 0xc0) != 0x80) return false;
-    }
-    const auto second = n > 1 ? static_cast<unsigned char>(s[i + 1]) : 0;
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
-      return false;
-    }
-    i += n;
+  while (!s.empty()) {
+    const std::size_t size = base::utf8_size(s);
+    if (size == 0) return false;
+    s.remove_prefix(size);
   }
   return true;
 }
