@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "mime/field_line.hpp"
+
 namespace pinnace::mime {
 namespace {
 
@@ -20,16 +22,6 @@ bool has_eight_bit(std::string_view s) {
   }
   for (; i < s.size(); ++i) seen |= static_cast<unsigned char>(s[i]);
   return (seen & 0x8080808080808080ULL) != 0;
-}
-
-bool continues(std::string_view line) { return line.starts_with(' ') || line.starts_with('\t'); }
-
-// RFC 5322 2.2: a name of printable octets, then a colon; RFC 5322 4.5 allows blanks in front of it.
-bool is_field(std::string_view line) {
-  std::string_view name = line.substr(0, line.find(':'));
-  if (name.size() == line.size()) return false;
-  while (name.ends_with(' ') || name.ends_with('\t')) name.remove_suffix(1);
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 }  // namespace
@@ -63,7 +55,7 @@ std::string_view header_of(std::string_view text) {
     const std::string_view line = text.substr(at, end == std::string_view::npos ? end : end - at);
     if (at == 0 || !continues(line)) {
       fields = at;
-      if (!is_field(line)) return text.substr(0, fields);
+      if (field_name(line).empty()) return text.substr(0, fields);
     }
     if (end == std::string_view::npos || end + 2 > kMaxHeader) return text.substr(0, fields);
     at = end + 2;
