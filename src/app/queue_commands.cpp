@@ -15,9 +15,11 @@ void show_message(const json::value& m) {
   const std::string wish = str(m, "tls_wish");
   if (wish == "require") fmt::print("    TLS is a must on its whole way (REQUIRETLS)\n");
   if (wish == "waive") fmt::print("    rather without TLS than not at all (TLS-Required: No)\n");
+  if (!m.at("dsn").is_null()) fmt::print("    asked of notices: {}\n", printable(str(m, "dsn")));
   for (const auto& r : m.as_object().at("recipients").as_array()) {
     fmt::print("    <{}>  {}  attempts {}  {}\n", printable(str(r, "address")), str(r, "state"),
                str(r, "attempts"), str(r, "next_attempt") == "-" ? "" : "next " + str(r, "next_attempt"));
+    if (!r.at("dsn").is_null()) fmt::print("        asked of notices: {}\n", printable(str(r, "dsn")));
     if (!r.at("reason").as_string().empty()) {
       fmt::print("        {} {}\n", str(r, "last_status"), printable(str(r, "reason")));
     }

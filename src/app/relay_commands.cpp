@@ -7,6 +7,7 @@
 #include "app/rule_report.hpp"
 #include "base/log.hpp"
 #include "names/domain.hpp"
+#include "smtp/dsn_parameters.hpp"
 
 namespace pinnace::app {
 namespace json = boost::json;
@@ -45,6 +46,11 @@ json::value time_or_null(base::Time t) {
   return t == base::Time{} ? json::value(nullptr) : json::value(base::format_time(t));
 }
 
+// Parameters of a command, as its client gave them; null: none.
+json::value parameters_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(utf8(text.substr(1)));
+}
+
 json::object to_json(const queue::Message& m) {
   json::array recipients;
   for (const queue::Recipient& r : m.recipients) {
@@ -57,6 +63,7 @@ json::object to_json(const queue::Message& m) {
     one["reply"] = utf8(r.reply);
     one["policy"] = utf8(r.policy);
     one["host"] = r.host;
+    one["dsn"] = parameters_or_null(smtp::RcptDsn{r.notify, r.orcpt}.parameters(true));
     one["last_attempt"] = time_or_null(r.last_attempt);
     one["next_attempt"] =
         r.state == queue::RecipientState::waiting ? time_or_null(r.next_attempt) : json::value(nullptr);
@@ -71,6 +78,7 @@ json::object to_json(const queue::Message& m) {
   out["client"] = utf8(m.client);
   out["tls_wish"] =
       m.tls_wish == queue::TlsWish::none ? json::value(nullptr) : json::value(queue::to_string(m.tls_wish));
+  out["dsn"] = parameters_or_null(smtp::MailDsn{m.ret, m.envid}.parameters());
   return out;
 }
 

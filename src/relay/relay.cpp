@@ -125,6 +125,7 @@ io::Task<void> Relay::accept(io::Listener* listener) {
     smtp::ServerOptions options;
     options.hostname = settings_.hostname;
     options.starttls = options.requiretls = tls_.has_value();
+    options.dsn = true;
     options.max_message_size = settings_.max_message_size;
     options.max_recipients = settings_.max_recipients;
     options.max_errors = settings_.max_errors;
@@ -193,6 +194,8 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       s.envelope = {};
       s.envelope.reverse_path = action.path->path;
       s.envelope.smtputf8 = s.server.smtputf8();
+      s.envelope.envid = s.server.mail_dsn().envid;
+      s.envelope.ret = s.server.mail_dsn().ret;
       // RFC 8689 4.1
       if (s.server.requiretls()) s.envelope.tls_wish = queue::TlsWish::require;
       s.in_transaction = true;
@@ -228,10 +231,11 @@ Reply Relay::answer_rcpt(Session& s, const smtp::PathArgument& path) {
     log_session(s, "relaying_denied", path.path);
     return Reply::make(554, fmt::format("5.7.1 {} may not relay here", s.client.str()));
   }
-  if (!s.memory.grow(kRecipientOctets + 2 * path.path.size())) {
+  const smtp::RcptDsn& dsn = s.server.rcpt_dsn();
+  if (!s.memory.grow(kRecipientOctets + 2 * path.path.size() + dsn.orcpt.size())) {
     return Reply::make(452, "4.3.1 no memory for one more recipient now");
   }
-  s.envelope.recipients.emplace_back(path.path);
+  s.envelope.recipients.emplace_back(path.path, dsn.notify, dsn.orcpt);
   return Reply::make(250, "2.1.5 ok");
 }
 

@@ -46,7 +46,7 @@ base::Result<Parameter> parse_parameter(std::string_view word) {
   if (p.has_value) p.value = word.substr(equals + 1);
   if (name.empty() || name.front() == '-' || !std::all_of(name.begin(), name.end(), in_name) ||
       p.has_value == p.value.empty() || !std::all_of(p.value.begin(), p.value.end(), in_value)) {
-    return base::fail("smtp.syntax", fmt::format("'{}' is not a parameter", word.substr(0, 60)));
+    return base::fail("smtp.syntax", "a parameter is malformed");  // RFC 6531 3.7.4.2: no echo of UTF-8
   }
   return p;
 }
@@ -109,7 +109,9 @@ base::Result<PathArgument> parse_path(std::string_view argument, std::string_vie
   auto address = parse_mailbox(postmaster ? fmt::format("postmaster@{}", hostname) : std::string(*path));
   if (!address) return std::unexpected(std::move(address.error()));
   out.path = address->str();
-  out.ascii = address->is_ascii();
+  // A domain in U-labels too is there for SMTPUTF8 alone (RFC 6531 3.3), whatever becomes of it here.
+  out.ascii =
+      std::all_of(path->begin(), path->end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   return out;
 }
 

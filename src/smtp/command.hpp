@@ -28,8 +28,8 @@ struct Parameter {
 
 // The argument of MAIL ("FROM:<...> ...") or RCPT ("TO:<...> ...").
 struct PathArgument {
-  std::string path;  // canonical mailbox; empty for the null reverse-path
-  bool ascii = true;
+  std::string path;   // canonical mailbox; empty for the null reverse-path
+  bool ascii = true;  // as it came: false needs SMTPUTF8
   std::vector<Parameter> parameters;
 };
 

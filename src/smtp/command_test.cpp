@@ -102,6 +102,10 @@ TEST(Command, AddressesBeyondAscii) {
                        "cher.test>")
                 ->path,
             "a@xn--bcher-kva.test");
+  EXPECT_FALSE(parse_mail("FROM:<a@b\xc3\xbc"
+                          "cher.test>")
+                   ->ascii)
+      << "as it came";
   EXPECT_FALSE(parse_mail("FROM:<\xff@x.test>")) << "not UTF-8";
 }
 

@@ -21,6 +21,7 @@
 
 #include "smtp/command.hpp"
 #include "smtp/dot.hpp"
+#include "smtp/dsn_parameters.hpp"
 #include "smtp/reply.hpp"
 
 namespace pinnace::smtp {
@@ -31,6 +32,7 @@ struct ServerOptions {
   std::uint64_t max_message_size = 50 << 20;  // announced as SIZE; 0: not announced, no limit
   bool eight_bit_mime = true;
   bool smtputf8 = true;     // only with 8BITMIME (RFC 6531 3.1)
+  bool dsn = false;         // a promise to keep what is asked and to send it on (RFC 3461 5.2)
   bool requiretls = false;  // a promise to keep to it when sending on (RFC 8689 1); inside TLS only
   // More EHLO lines ("PKP PIN-SHA256=..."), before TLS and inside it.
   std::vector<std::string> plain_extensions;
@@ -78,6 +80,8 @@ class Server {
   bool body_8bit() const { return body_8bit_; }               // BODY=8BITMIME was said
   bool smtputf8() const { return smtputf8_; }
   bool requiretls() const { return requiretls_; }
+  const MailDsn& mail_dsn() const { return mail_dsn_; }
+  const RcptDsn& rcpt_dsn() const { return rcpt_dsn_; }  // of the RCPT that is asked about
 
  private:
   enum class State { command, answering, body, tls, closing, closed };
@@ -101,6 +105,7 @@ class Server {
   MaybeAction reset();
   MaybeAction ask(Kind kind);
   bool take_parameter(const Parameter& p);  // of MAIL; false: refused
+  bool take_rcpt_parameter(const Parameter& p);
   void count_error();
   void count_idle();
   void close(int code, std::string text);
@@ -132,6 +137,8 @@ class Server {
   bool body_8bit_ = false;
   bool smtputf8_ = false;
   bool requiretls_ = false;
+  MailDsn mail_dsn_;
+  RcptDsn rcpt_dsn_;
   std::size_t recipients_ = 0;  // accepted
   std::size_t asked_recipients_ = 0;
   DotReader dots_;

@@ -88,6 +88,7 @@ Server::MaybeAction Server::hello(const Command& command) {
       reply.lines.push_back(fmt::format("SIZE {}", options_.max_message_size));
     if (options_.eight_bit_mime) reply.lines.emplace_back("8BITMIME");
     if (options_.smtputf8) reply.lines.emplace_back("SMTPUTF8");
+    if (options_.dsn) reply.lines.emplace_back("DSN");
     if (options_.requiretls && tls_) reply.lines.emplace_back("REQUIRETLS");
     if (options_.starttls && !tls_) reply.lines.emplace_back("STARTTLS");
     const auto& more = tls_ ? options_.tls_extensions : options_.plain_extensions;
@@ -145,6 +146,22 @@ bool Server::take_parameter(const Parameter& p) {
     refuse(501, "5.5.4 REQUIRETLS takes no value");
     return false;
   }
+  if (options_.dsn) {
+    const auto taken = mail_dsn_.take(p);
+    if (!taken) refuse(501, "5.5.4 " + taken.error().detail);  // RFC 3461 5.1 a
+    if (!taken || *taken) return taken.has_value();
+  }
+  if (options_.pass_parameters) return true;
+  refuse(555, fmt::format("5.5.4 the parameter {} is not known here", p.keyword));
+  return false;
+}
+
+bool Server::take_rcpt_parameter(const Parameter& p) {
+  if (options_.dsn) {
+    const auto taken = rcpt_dsn_.take(p, smtputf8_);
+    if (!taken) refuse(501, "5.5.4 " + taken.error().detail);  // RFC 3461 5.1 b
+    if (!taken || *taken) return taken.has_value();
+  }
   if (options_.pass_parameters) return true;
   refuse(555, fmt::format("5.5.4 the parameter {} is not known here", p.keyword));
   return false;
@@ -158,10 +175,12 @@ Server::MaybeAction Server::mail(std::string_view argument) {
   if (!path) return refuse(501, "5.1.7 " + path.error().detail);
   path_ = std::move(*path);
   body_8bit_ = smtputf8_ = requiretls_ = false;
+  mail_dsn_ = {};
   for (const Parameter& p : path_.parameters) {
     if (!take_parameter(p)) return std::nullopt;
   }
-  if (!path_.ascii && !smtputf8_) return refuse(553, "5.6.7 the address needs SMTPUTF8");
+  // RFC 6531 3.5
+  if (!path_.ascii && !smtputf8_) return refuse(550, "5.6.7 the address needs SMTPUTF8");
   return ask(Kind::mail);
 }
 
@@ -185,8 +204,9 @@ Server::MaybeAction Server::rcpt(std::string_view argument) {
   if (!path) return refuse(501, "5.1.3 " + path.error().detail);
   path_ = std::move(*path);
   if (!path_.ascii && !smtputf8_) return refuse(553, "5.6.7 the address needs SMTPUTF8");
-  if (!path_.parameters.empty() && !options_.pass_parameters) {
-    return refuse(555, fmt::format("5.5.4 the parameter {} is not known here", path_.parameters[0].keyword));
+  rcpt_dsn_ = {};
+  for (const Parameter& p : path_.parameters) {
+    if (!take_rcpt_parameter(p)) return std::nullopt;
   }
   return ask(Kind::rcpt);
 }

@@ -58,6 +58,27 @@ class Intake(LabTest):
                 self.assertEqual([wish], [m["tls_wish"] for m in kept])
                 self.assertIn("policy", kept[0]["recipients"][0])
 
+    # RFC 3461: what the originator asks to be told is kept with the message and each recipient.
+    def test_wishes_for_notices_are_kept_with_the_message(self):
+        relay = self.relay().start()
+        client = self.smtp()
+        client.ehlo()
+        self.assertTrue(client.has_extn("dsn"))
+        self.assertEqual(250, client.mail("alice@sender.test", ["RET=HDRS", "ENVID=q+2B1"])[0])
+        self.assertEqual(501, client.rcpt("a@dead.test", ["NOTIFY=NEVER,SUCCESS"])[0])
+        self.assertEqual(501, client.rcpt("a@dead.test", ["ORCPT=a@dead.test"])[0])
+        wishes = ["NOTIFY=success,delay", "ORCPT=rfc822;A@dead.test"]
+        self.assertEqual(250, client.rcpt("a@dead.test", wishes)[0])
+        self.assertEqual(250, client.rcpt("b@dead.test")[0])
+        self.assertEqual(250, client.data("Subject: x\r\n\r\nx\r\n")[0])
+        (message,) = relay.queue()
+        self.assertEqual("RET=HDRS ENVID=q+2B1", message["dsn"])
+        self.assertEqual(
+            {"a@dead.test": "NOTIFY=SUCCESS,DELAY ORCPT=rfc822;A@dead.test", "b@dead.test": None},
+            {r["address"]: r["dsn"] for r in message["recipients"]},
+        )
+        self.assertEqual(501, client.mail("alice@sender.test", ["ENVID=1", "ENVID=2"])[0])
+
     # RFC 5321 4.5.3.1: limits; and none of it harms the next client.
     def test_hostile_input_gets_an_answer_and_the_relay_lives(self):
         relay = self.relay().start()
