@@ -1,6 +1,6 @@
 // A client session against a server that says anything, also while the text is sent: it ends; TLS is
 // begun only after a 220 with nothing behind it; nobody is taken for delivered without a 2yz; and what
-// is sent is whole lines.
+// is sent is whole lines, a chunk's head the last of them.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return part;
   };
   std::string_view last;
-  int transactions = 0;
+  int transactions = 0, chunks = 0;
   for (int turns = 0; turns < 1'000'000; ++turns) {
     const auto action = client.next();
     switch (action.kind) {
@@ -44,12 +44,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (++transactions > 3 || !client.reusable()) {
           client.quit();
         } else {
-          client.begin({"a@x.test", {"b@y.test", "c@y.test"}, 10, false, false, (data[0] & 64) != 0});
+          OutgoingEnvelope envelope{"a@x.test", {"b@y.test", "c@y.test"}, 10, false,
+                                    false,      (data[0] & 64) != 0};
+          envelope.one_chunk = transactions % 2 == 1;
+          chunks = envelope.one_chunk ? 1 : 20;
+          client.begin(std::move(envelope));
         }
         break;
       case Client::Kind::send_body:
         if (data[0] & 128 && !left.empty()) hear();
-        client.body_sent();
+        if (client.chunking()) {
+          if (chunks == 0) std::abort();
+          if (!client.chunk_head(5, --chunks == 0).ends_with(chunks == 0 ? "BDAT 5 LAST\r\n" : "BDAT 5\r\n"))
+            std::abort();
+          client.chunk_sent(chunks == 0);
+        } else {
+          client.body_sent();
+        }
         break;
       case Client::Kind::done:
         for (const Reply& r : client.results()) {

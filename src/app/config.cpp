@@ -92,6 +92,7 @@ void read_delivery(TomlFile& file, RelayConfig& c) {
   c.delivery.max_connections = static_cast<std::size_t>(s.integer("max_connections", 500, 1, 100000));
   c.delivery.messages_per_connection =
       static_cast<std::size_t>(s.integer("messages_per_connection", 1000, 1, 1000000));
+  c.delivery.chunking = s.flag("chunking", true);
 }
 
 void read_queue(TomlFile& file, RelayConfig& c) {

@@ -176,6 +176,14 @@ std::int64_t TomlSection::integer(const std::string& key, std::int64_t fallback,
   return fallback;
 }
 
+bool TomlSection::flag(const std::string& key, bool fallback) {
+  const toml::node* node = node_of(find(key));
+  if (!node) return fallback;
+  if (const auto* b = node->as_boolean()) return b->get();
+  expected(key, "true or false");
+  return fallback;
+}
+
 double TomlSection::number(const std::string& key, double fallback, double least, double most) {
   const toml::node* node = node_of(find(key));
   if (!node) return fallback;

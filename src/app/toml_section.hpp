@@ -23,6 +23,7 @@ class TomlSection {
   std::string required_text(const std::string& key);
   std::vector<std::string> texts(const std::string& key, bool required);
   std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t least, std::int64_t most);
+  bool flag(const std::string& key, bool fallback);
   double number(const std::string& key, double fallback, double least, double most);
   base::Seconds duration(const std::string& key, base::Seconds fallback);
   // A date (to the end of that day, UTC), or a date and time with its offset; bare or in quotes.

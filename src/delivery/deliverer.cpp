@@ -293,6 +293,8 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
       co_return out;
     }
     problem = replies.error();
+    // It said nothing to the message, which it does not take by what it offers.
+    if (session->reusable()) break;
     session.reset();
     // A kept session may have been closed by the server meanwhile: once more with a new one. Never where
     // it may have the message already.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
-#include "smtp/dot.hpp"
 
 namespace pinnace::delivery {
 
@@ -260,67 +259,6 @@ Attempt<bool> Session::judged() const {
   report(verdict);
   if (verdict.usable) return true;
   return std::unexpected(refused(verdict));
-}
-
-io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& queue,
-                                                          const queue::Work& work) {
-  const queue::Message& m = *work.message;
-  smtp::OutgoingEnvelope envelope;
-  envelope.reverse_path = m.reverse_path;
-  for (const std::size_t i : work.recipients) envelope.recipients.push_back(m.recipients[i].address);
-  envelope.size = m.size;
-  envelope.body_8bit = m.body_8bit;
-  envelope.smtputf8 = m.smtputf8;
-  envelope.requiretls = m.tls_wish == queue::TlsWish::require;
-  stream_->set_deadline(io::Steady::now() + tools_.settings.transaction_timeout);
-  client_->begin(std::move(envelope));
-  for (;;) {
-    auto at = co_await run();
-    if (!at) co_return std::unexpected(at.error());
-    if (*at == Kind::done) break;
-    if (*at != Kind::send_body) continue;
-    auto sent = co_await send_body(queue, m);
-    if (!sent) co_return std::unexpected(sent.error());
-    stream_->set_idle_timeout(tools_.settings.data_end_timeout);
-    client_->body_sent();
-  }
-  stream_->set_idle_timeout(tools_.settings.command_timeout);
-  ++messages_;
-  std::vector<smtp::Reply> results = client_->results();
-  co_return results;
-}
-
-io::Task<Attempt<bool>> Session::send_body(const queue::Queue& queue, const queue::Message& message) {
-  smtp::DotWriter dots;
-  std::string wire;
-  bool good = true;
-  for (std::uint32_t n = 0; good && n < message.chunks; ++n) {
-    auto chunk = queue.body_chunk(message, n);
-    if (!chunk) {
-      Problem p;
-      p.status = "4.3.0";
-      p.reason = chunk.error().detail;
-      co_return std::unexpected(p);
-    }
-    wire.reserve(chunk->size() + 512);
-    good = dots.write(*chunk, wire);
-    if (n + 1 == message.chunks) break;
-    auto sent = co_await stream_->write_all(wire);
-    if (!sent) co_return std::unexpected(lost(sent.error()));
-    wire.clear();
-  }
-  good = good && dots.finish(wire);
-  if (!good) {
-    // Cannot come from our own intake; never send what another server may read as two messages.
-    Problem p;
-    p.status = "5.6.0";
-    p.permanent = true;
-    p.reason = "the message has a bare CR or LF and cannot be sent";
-    co_return std::unexpected(p);
-  }
-  auto sent = co_await stream_->write_all(wire);
-  if (!sent) co_return std::unexpected(lost(sent.error()));
-  co_return true;
 }
 
 io::Task<void> Session::quit() {

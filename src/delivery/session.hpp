@@ -11,6 +11,7 @@
 #include "io/stream.hpp"
 #include "queue/queue.hpp"
 #include "smtp/client.hpp"
+#include "smtp/dot.hpp"
 #include "tls/session.hpp"
 #include "tls/verify.hpp"
 
@@ -74,7 +75,20 @@ class Session {
   void report(const policy::Verdict& verdict) const;
   Problem lost(const base::Error& error) const;
   Problem failed() const;
-  io::Task<Attempt<bool>> send_body(const queue::Queue& queue, const queue::Message& message);
+  // The text of a message, a row of the store at a time.
+  struct Text {
+    const queue::Queue& queue;
+    const queue::Message& message;
+    std::uint32_t row;
+    smtp::LineEnds lines;
+
+    Attempt<std::string> next();
+    bool ended() const { return row >= message.chunks; }
+  };
+  io::Task<Attempt<bool>> send_text(Text& text);
+  io::Task<Attempt<bool>> send_data(Text& text);
+  io::Task<Attempt<bool>> send_chunk(Text& text);
+  io::Task<Attempt<bool>> hear_out(base::Error error);
 
   Tools& tools_;
   std::shared_ptr<const policy::Decision> decision_;

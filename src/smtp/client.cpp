@@ -9,7 +9,7 @@ namespace pinnace::smtp {
 Client::Client(std::string ehlo_name, Tls tls) : name_(std::move(ehlo_name)), tls_(tls) {}
 
 void Client::fail(Failure::Why why, std::string detail) {
-  failure_ = {why, std::move(detail), std::nullopt, false};
+  failure_ = {why, std::move(detail), std::nullopt, may_have_it()};
   state_ = State::failed;
   out_.clear();
 }
@@ -42,13 +42,15 @@ Client::Action Client::next() {
       state_ = State::ready;
       return {Kind::done, {}};
     }
-    if (!out_.empty() && !gone_) {
+    // What stands before a chunk goes out with it.
+    if (!out_.empty() && !gone_ && state_ != State::text) {
       sending_.swap(out_);
       out_.clear();
       return {Kind::send, sending_};
     }
     if (state_ == State::tls && !gone_) return {Kind::start_tls, {}};
     if (state_ == State::ready && !gone_) return {Kind::ready, {}};
+    if (state_ == State::text && !out_.empty() && !gone_) return {Kind::send_body, {}};
     auto reply = parser_.next();
     if (!reply) {
       fail(Failure::Why::protocol, std::move(reply.error().detail));
@@ -68,11 +70,9 @@ void Client::lose() {
     state_ = State::closed;
     return;
   }
-  const bool unanswered = last == Asked::text && accepted_ > 0;
   fail(Failure::Why::lost,
-       unanswered ? "the connection was lost after the message was sent, before the server answered"
-                  : "the server closed the connection");
-  failure_.unanswered = unanswered;
+       may_have_it() ? "the connection was lost after the message was sent, before the server answered"
+                     : "the server closed the connection");
 }
 
 void Client::take(Reply reply) {
@@ -107,6 +107,8 @@ void Client::take(Reply reply) {
       return take_rcpt(std::move(reply));
     case Asked::data:
       return take_data(std::move(reply));
+    case Asked::chunk:
+      return take_chunk(std::move(reply));
     case Asked::text:
       return take_end(std::move(reply));
     case Asked::quit:

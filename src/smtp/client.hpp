@@ -5,13 +5,14 @@
 //   read       read, then receive(); or peer_closed()
 //   start_tls  do the TLS handshake, then tls_established()
 //   ready      the session is idle: look at capabilities(), then begin() or quit()
-//   send_body  write the message text through a DotWriter, then body_sent()
+//   send_body  write the message text through a DotWriter, then body_sent(); but where chunking(), write
+//              chunk_head() and the next chunk of the text behind it, then chunk_sent()
 //   done       the transaction is over: take results(), then begin() or quit()
 //   failed     failure() says why; close the connection
 //   closed     after quit(): close the connection
 //
-// Many transactions may follow each other in one session. While the text is sent nobody need read;
-// where writing fails, receive() what can still be read, then peer_closed(): what the server said
+// Many transactions may follow each other in one session. While the text, or a chunk, is sent nobody need
+// read; where writing fails, receive() what can still be read, then peer_closed(): what the server said
 // before it closed counts.
 #pragma once
 
@@ -33,7 +34,10 @@ struct OutgoingEnvelope {
   std::uint64_t size = 0;               // octets; 0: not known
   bool body_8bit = false;               // the text has octets above 127
   bool smtputf8 = false;
-  bool requiretls = false;  // RFC 8689; not for a server that does not offer it, but for a bounce
+  bool requiretls = false;   // RFC 8689; not for a server that does not offer it, but for a bounce
+  bool body_binary = false;  // RFC 3030 3: any octets, and lines of any length
+  bool chunking = true;      // BDAT to a server that offers it; else DATA always
+  bool one_chunk = false;    // the text is at hand and goes in one chunk: it may go with its envelope
 };
 
 class Client {
@@ -63,6 +67,8 @@ class Client {
   // At most so many commands are under way: their replies must fit into what the network buffers
   // while we write (RFC 2920 3.1).
   static constexpr std::size_t kGroup = 100;
+  // And so many chunks: few enough that a refusal is heard before much more is sent in vain.
+  static constexpr std::size_t kChunks = 16;
 
   Client(std::string ehlo_name, Tls tls);
 
@@ -71,8 +77,14 @@ class Client {
   void peer_closed() { gone_ = true; }
   void tls_established();
   void begin(OutgoingEnvelope envelope);
+  // Why the server cannot take this from what it offers; begin() would end with this reply for everybody.
+  std::optional<Reply> refusal(const OutgoingEnvelope& envelope) const;
   // What was received before this is no answer to the whole message, and counts only as a refusal.
   void body_sent();
+  // RFC 3030: the text goes by BDAT, unstuffed, and no chunk may have another size than its head says.
+  bool chunking() const { return chunking_; }
+  std::string chunk_head(std::size_t octets, bool last);  // with what is still to be sent before it
+  void chunk_sent(bool last);
   void quit();
 
   // Of the last EHLO only: nothing said before TLS counts inside it (RFC 3207 4.2).
@@ -94,7 +106,7 @@ class Client {
 
  private:
   enum class State { talking, tls, ready, text, done, failed, closed };
-  enum class Asked { greeting, ehlo, helo, starttls, rset, mail, rcpt, data, text, quit };
+  enum class Asked { greeting, ehlo, helo, starttls, rset, mail, rcpt, data, chunk, text, quit };
 
   void ask(Asked what, std::string_view line);
   void take(Reply reply);
@@ -106,10 +118,13 @@ class Client {
   void take_mail(const Reply& reply);
   void take_rcpt(Reply reply);
   void take_data(Reply reply);
+  void take_chunk(Reply reply);
   void take_end(Reply reply);
   void take_early(Reply reply);
-  std::optional<Reply> refusal() const;
   bool offers_requiretls() const { return tls_on_ && capabilities_.has("REQUIRETLS"); }
+  bool can_chunk(const OutgoingEnvelope& envelope) const;
+  bool may_have_it() const;
+  bool waits_for(Asked what) const;
   std::string mail_line() const;
   void send_group();
   void go_on();
@@ -141,6 +156,8 @@ class Client {
   std::size_t rcpt_reply_ = 0;  // to be answered
   std::size_t accepted_ = 0;
   bool answered_early_ = false;
+  bool chunking_ = false;
+  std::optional<Reply> chunk_refusal_;
   std::vector<Reply> results_;
 };
 

@@ -1,4 +1,4 @@
-// The client's mail transactions: MAIL, RCPT, DATA, and a reply for each recipient.
+// The client's mail transactions: MAIL, RCPT, DATA or BDAT, and a reply for each recipient.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,31 +16,41 @@ bool has_control(std::string_view s) {
 }  // namespace
 
 // What the server cannot take must not be sent to it.
-std::optional<Reply> Client::refusal() const {
-  const auto& to = envelope_.recipients;
-  if (has_control(envelope_.reverse_path) || std::any_of(to.begin(), to.end(), has_control)) {
+std::optional<Reply> Client::refusal(const OutgoingEnvelope& envelope) const {
+  const auto& to = envelope.recipients;
+  if (has_control(envelope.reverse_path) || std::any_of(to.begin(), to.end(), has_control)) {
     return Reply::make(553, "5.1.3 an address has a control character, and would be read as a command");
   }
   // RFC 6531 3.2
-  if (envelope_.smtputf8 && !capabilities_.has("SMTPUTF8")) {
+  if (envelope.smtputf8 && !capabilities_.has("SMTPUTF8")) {
     return Reply::make(550, "5.6.7 the message needs SMTPUTF8, which the receiving server does not offer");
   }
   // RFC 8689 4.2.1: whoever sends chose a server that offers it; this is the last place to see that he did
   // not. RFC 8689 5: a bounce goes all the same.
-  if (envelope_.requiretls && !envelope_.reverse_path.empty() && !offers_requiretls()) {
+  if (envelope.requiretls && !envelope.reverse_path.empty() && !offers_requiretls()) {
     return Reply::make(
         550, "5.7.30 the message requires TLS on its whole way, and the receiving server has no REQUIRETLS");
   }
+  // RFC 3030 3: binary data only by BDAT, and only to a server that says it takes them.
+  if (envelope.body_binary && !(can_chunk(envelope) && capabilities_.has("BINARYMIME"))) {
+    return Reply::make(
+        550, "5.6.3 the message has binary text, which the receiving server does not take (no BINARYMIME)");
+  }
   // RFC 6152 3
-  if (envelope_.body_8bit && !capabilities_.has("8BITMIME")) {
+  if (envelope.body_8bit && !envelope.body_binary && !capabilities_.has("8BITMIME")) {
     return Reply::make(
         550, "5.6.3 the message has 8-bit text, which the receiving server does not take (no 8BITMIME)");
   }
   // RFC 1870 6.1
-  if (const auto limit = capabilities_.size_limit(); limit && envelope_.size > *limit) {
+  if (const auto limit = capabilities_.size_limit(); limit && envelope.size > *limit) {
     return Reply::make(552, "5.3.4 the message is larger than the receiving server takes");
   }
   return std::nullopt;
+}
+
+// RFC 3030 2: only a server that offers it knows BDAT, and where a chunk ends.
+bool Client::can_chunk(const OutgoingEnvelope& envelope) const {
+  return envelope.chunking && capabilities_.has("CHUNKING");
 }
 
 void Client::begin(OutgoingEnvelope envelope) {
@@ -48,7 +58,9 @@ void Client::begin(OutgoingEnvelope envelope) {
   results_.assign(envelope_.recipients.size(), Reply{});
   next_rcpt_ = rcpt_reply_ = accepted_ = 0;
   mail_asked_ = mail_ok_ = answered_early_ = false;
-  if (const auto refused = refusal(); refused || envelope_.recipients.empty()) {
+  chunking_ = can_chunk(envelope_);
+  chunk_refusal_.reset();
+  if (const auto refused = refusal(envelope_); refused || envelope_.recipients.empty()) {
     return finish(refused.value_or(Reply{}));
   }
   if (!std::exchange(needs_reset_, false)) return send_group();
@@ -63,14 +75,19 @@ void Client::take_rset(Reply reply) {
 std::string Client::mail_line() const {
   std::string line = fmt::format("MAIL FROM:<{}>", envelope_.reverse_path);
   if (capabilities_.has("SIZE") && envelope_.size > 0) line += fmt::format(" SIZE={}", envelope_.size);
-  if (envelope_.body_8bit) line += " BODY=8BITMIME";
+  if (envelope_.body_binary) {
+    line += " BODY=BINARYMIME";
+  } else if (envelope_.body_8bit) {
+    line += " BODY=8BITMIME";
+  }
   if (envelope_.smtputf8) line += " SMTPUTF8";
   // RFC 8689 2: only inside TLS, to a server that offered it there.
   if (envelope_.requiretls && offers_requiretls()) line += " REQUIRETLS";
   return line;
 }
 
-// RFC 2920 3.1: MAIL, RCPT and DATA may go together, DATA last.
+// RFC 2920 3.1: MAIL, RCPT and DATA may go together, DATA last. RFC 3030 2: a server that pipelines is ready
+// for chunks behind what it refuses, and drops them: so a text of one chunk goes with them.
 void Client::send_group() {
   const std::size_t most = capabilities_.has("PIPELINING") ? kGroup : 1;
   while (asked_.size() < most && state_ != State::failed) {
@@ -79,8 +96,11 @@ void Client::send_group() {
       ask(Asked::mail, mail_line());
     } else if (next_rcpt_ < envelope_.recipients.size()) {
       ask(Asked::rcpt, fmt::format("RCPT TO:<{}>", envelope_.recipients[next_rcpt_++]));
-    } else {
+    } else if (!chunking_) {
       return ask(Asked::data, "DATA");
+    } else {
+      if (asked_.empty() || (envelope_.one_chunk && most > 1)) state_ = State::text;
+      return;
     }
   }
 }
@@ -123,6 +143,25 @@ void Client::take_data(Reply reply) {
   }
 }
 
+// RFC 3030 2: after a chunk that was refused nothing more is sent, and what is under way is refused too.
+void Client::take_chunk(Reply reply) {
+  if (closing_) return finish(reply);
+  if (answered_early_ && reply.positive()) {
+    fail(Failure::Why::protocol, "the server takes a chunk before its end", std::move(reply));
+    return;
+  }
+  if (!reply.completed()) {
+    if (!chunk_refusal_) chunk_refusal_ = std::move(reply);
+    if (state_ == State::text) state_ = State::talking;
+  } else if (!chunk_refusal_ && !waits_for(Asked::text)) {
+    state_ = State::text;
+  }
+  if (chunk_refusal_ && asked_.empty()) {
+    needs_reset_ = true;
+    finish(*chunk_refusal_);
+  }
+}
+
 // Nothing was asked: while the text is being sent, or when the connection has ended.
 void Client::take_early(Reply reply) {
   if (state_ == State::text && !reply.positive()) {
@@ -151,7 +190,34 @@ void Client::body_sent() {
   state_ = State::talking;
 }
 
+std::string Client::chunk_head(std::size_t octets, bool last) {
+  return std::exchange(out_, {}) + fmt::format("BDAT {}{}\r\n", octets, last ? " LAST" : "");
+}
+
+void Client::chunk_sent(bool last) {
+  answered_early_ = answered_early_ || (asked_.empty() && parser_.pending());
+  asked_.push_back(last ? Asked::text : Asked::chunk);
+  // Replies to commands and to chunks come in their order; only a server that pipelines is sent more before.
+  const std::size_t most = capabilities_.has("PIPELINING") ? kChunks : 1;
+  state_ = last || asked_.size() >= most ? State::talking : State::text;
+}
+
+bool Client::waits_for(Asked what) const {
+  return std::find(asked_.begin(), asked_.end(), what) != asked_.end();
+}
+
+// The whole text is out, and MAIL and a recipient are accepted, or not answered yet.
+bool Client::may_have_it() const {
+  const bool refused = !mail_ok_ && !waits_for(Asked::mail);
+  return waits_for(Asked::text) && !refused && (accepted_ > 0 || waits_for(Asked::rcpt));
+}
+
 void Client::take_end(Reply reply) {
+  if (chunking_) {
+    // RFC 3030 2: what state a refused BDAT leaves is not known.
+    needs_reset_ = accepted_ == 0 || chunk_refusal_ || !reply.completed();
+    if (chunk_refusal_) return finish(*chunk_refusal_);
+  }
   if (!answered_early_ || !reply.positive()) return finish(reply);
   fail(Failure::Why::protocol, "the server takes a message before its end", std::move(reply));
   failure_.unanswered = true;

@@ -53,6 +53,18 @@ std::size_t DotReader::read(std::string_view in, std::string& out) {
   return at;
 }
 
+bool LineEnds::feed(std::string_view text) {
+  while (!text.empty()) {
+    if (cr_ && text.front() != '\n') return false;
+    if (cr_) text.remove_prefix(1);
+    const std::size_t line = span_before(text, '\r');
+    if (span_before(text.substr(0, line), '\n') < line) return false;
+    cr_ = line < text.size();
+    text.remove_prefix(line + (cr_ ? 1 : 0));
+  }
+  return true;
+}
+
 bool DotWriter::write(std::string_view text, std::string& out) {
   while (!text.empty()) {
     if (cr_) {

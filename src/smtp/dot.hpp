@@ -46,4 +46,15 @@ class DotWriter {
   bool cr_ = false;  // the last octet was CR
 };
 
+// For text that goes in chunks (RFC 3030), where nothing is stuffed.
+class LineEnds {
+ public:
+  // False: a bare CR or LF. Pieces may be cut anywhere.
+  bool feed(std::string_view text);
+  bool whole() const { return !cr_; }  // else the last octet was a CR, and its LF is still to come
+
+ private:
+  bool cr_ = false;
+};
+
 }  // namespace pinnace::smtp

@@ -140,6 +140,23 @@ TEST(DotWriter, NeverEmitsABareCrOrLf) {
   }
 }
 
+TEST(LineEnds, OnlyCrlfEndsALineAtEveryCut) {
+  const struct {
+    const char* text;
+    bool good;
+  } cases[] = {
+      {"", true},    {"a\r\n.\r\n\r\n", true}, {"a", true},    {"a\nb", false},    {"a\rb", false},
+      {"\n", false}, {"a\r\r\n", false},       {"a\r", false}, {"a\n\r\n", false}, {"\r\n\n", false}};
+  for (const auto& c : cases) {
+    for (const auto& parts : all_cuts(c.text)) {
+      LineEnds ends;
+      bool good = true;
+      for (const auto& part : parts) good = good && ends.feed(part);
+      EXPECT_EQ(good && ends.whole(), c.good) << testing::PrintToString(c.text);
+    }
+  }
+}
+
 TEST(Dot, WhatIsWrittenIsReadBack) {
   std::mt19937 random(5321);
   const std::vector<std::string> pieces = {".", "..", "\r\n", "a", "line of text", "\r\n.\r\n"};

@@ -13,7 +13,7 @@
 namespace pinnace::smtp {
 
 struct Exchange {
-  std::string expect;  // "BODY" stands for the message's text
+  std::string expect;  // "BODY" stands for the message's text, or for one of its chunks
   std::string reply;
 };
 
@@ -46,13 +46,21 @@ struct TestPeer {
           client.tls_established();
           break;
         case Client::Kind::send_body:
-          sent += "BODY";
-          client.body_sent();
+          send_text();
           break;
         default:
           return action.kind;
       }
     }
+  }
+
+  void send_text() {
+    const bool last = ++chunks_sent == chunks;
+    if (client.chunking()) sent += client.chunk_head(4, last);
+    sent += "BODY";
+    if (!client.chunking()) return client.body_sent();
+    if (last) chunks_sent = 0;
+    client.chunk_sent(last);
   }
 
   void read() {
@@ -71,6 +79,8 @@ struct TestPeer {
   std::vector<Exchange> script;
   Cut cut;
   std::size_t at = 0;
+  std::size_t chunks = 1;  // of a text that goes by BDAT
+  std::size_t chunks_sent = 0;
   std::string left;
   std::string sent;
   int sends = 0;

@@ -1,0 +1,145 @@
+// A message from the queue over a real connection: what the server is told, and what comes of its words.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <filesystem>
+
+#include "delivery/mail_host_fixture.hpp"
+#include "delivery/session.hpp"
+
+namespace pinnace::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace fixture;
+using testing::HasSubstr;
+using testing::Not;
+using Replies = Attempt<std::vector<smtp::Reply>>;
+
+const std::string kGreeting = "220 mx.x.test\r\n", kPlain = "250 mx.x.test\r\n";
+const std::string kAll =
+    "250-mx.x.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n";
+
+class SessionMessageTest : public testing::Test {
+ protected:
+  SessionMessageTest() {
+    std::string name = testing::TempDir() + "pinnace_session_XXXXXX";
+    folder = mkdtemp(name.data());
+    settings.hostname = "relay.test";
+    settings.greeting_timeout = settings.command_timeout = 5s;
+    envelope.reverse_path = "a@from.test";
+    envelope.recipients.emplace_back("b@x.test");
+    db = std::move(store::Database::open(loop, folder, {}).value());
+    queue = std::move(queue::Queue::open(loop, *db, clock, {}, [](const std::string&) {}).value());
+  }
+  ~SessionMessageTest() override {
+    loop.drop_tasks();
+    queue.reset();
+    db.reset();
+    std::filesystem::remove_all(folder);
+  }
+
+  // The message is taken in, and sent to a server of these replies. `usable`: is the session after it?
+  Replies send(const std::string& text, const std::vector<std::string>& replies) {
+    io::Listener& listener =
+        listeners.emplace_back(io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value());
+    settings.port = listener.local().port;
+    Tools tools{loop, clock, settings, {}, tls::TrustStore::system()};
+    auto decision = std::make_shared<const policy::Decision>(policy::decide(facts(false)));
+    Session session(tools, std::move(decision), "mx.x.test", listener.local().address);
+    heard.clear();
+    std::optional<Replies> out;
+    loop.spawn(serve(listener, replies, heard, sessions));
+    loop.spawn(run(session, text, out));
+    while (!out) loop.run();
+    usable = session.reusable();
+    return *out;
+  }
+
+  io::Task<void> run(Session& session, std::string text, std::optional<Replies>& out) {
+    auto writer = queue->begin(envelope);
+    const auto written = co_await writer.append(text);
+    const auto stored = co_await writer.commit(body);
+    const auto opened = co_await session.open();
+    EXPECT_TRUE(written && stored && opened);
+    const queue::Work work = queue->take("x.test").value();
+    out = co_await session.send(*queue, work);
+    loop.stop();
+  }
+
+  std::string folder, heard;
+  base::ManualClock clock{kNow};
+  Settings settings;
+  queue::Envelope envelope;
+  queue::BodyFacts body;
+  io::Loop loop;
+  std::unique_ptr<store::Database> db;
+  std::unique_ptr<queue::Queue> queue;
+  std::deque<io::Listener> listeners;  // a server's task has it to its end
+  int sessions = 0;
+  bool usable = false;
+};
+
+// RFC 3030 4.2
+TEST_F(SessionMessageTest, AShortMessageCostsOneRoundTrip) {
+  const auto replies = send("S: x\r\n\r\n.\r\n", {kGreeting, kAll, "250 ok\r\n250 ok\r\n250 queued\r\n"});
+  ASSERT_TRUE(replies) << replies.error().reason;
+  EXPECT_EQ(replies->front().code, 250);
+  EXPECT_TRUE(usable);
+  EXPECT_EQ(heard,
+            "EHLO relay.test\r\nMAIL FROM:<a@from.test>\r\nRCPT TO:<b@x.test>\r\nBDAT 11 LAST\r\nS: "
+            "x\r\n\r\n.\r\n");
+}
+
+TEST_F(SessionMessageTest, AnEmptyTextIsAMessageToo) {
+  const auto replies = send("", {kGreeting, kAll, "250 ok\r\n250 ok\r\n250 queued\r\n"});
+  ASSERT_TRUE(replies) << replies.error().reason;
+  EXPECT_THAT(heard, testing::EndsWith("BDAT 0 LAST\r\n"));
+}
+
+TEST_F(SessionMessageTest, WithoutChunkingItIsData) {
+  settings.chunking = false;
+  const auto replies =
+      send("S: x\r\n\r\n.\r\n", {kGreeting, kAll, "250 ok\r\n250 ok\r\n354 go\r\n", "250 queued\r\n"});
+  ASSERT_TRUE(replies) << replies.error().reason;
+  EXPECT_THAT(heard, testing::EndsWith("DATA\r\nS: x\r\n\r\n..\r\n.\r\n"));
+}
+
+// What another server may read as the end of a message never goes out, in chunks or not.
+TEST_F(SessionMessageTest, ABareLineEndIsNotSent) {
+  for (const char* text :
+       {"S: x\r\n\r\na\n.\r\nMAIL FROM:<evil@x.test>\r\n", "S: x\r\n\r\na\r.\r\n", "S: x\r"}) {
+    for (const bool chunking : {true, false}) {
+      settings.chunking = chunking;
+      const auto replies = send(text, {kGreeting, kAll, "250 ok\r\n250 ok\r\n354 go\r\n"});
+      ASSERT_FALSE(replies) << text;
+      EXPECT_TRUE(replies.error().permanent);
+      EXPECT_EQ(replies.error().status, "5.6.0");
+      EXPECT_THAT(heard, Not(HasSubstr("S: x"))) << text;
+      EXPECT_FALSE(usable);
+    }
+  }
+}
+
+// RFC 3030 3, RFC 6152 3, RFC 6531 3.2: it is this host's matter, and another may take it.
+TEST_F(SessionMessageTest, WhatTheHostDoesNotOfferIsNoReplyOfIts) {
+  const struct {
+    bool binary, eight_bit, smtputf8;
+    const char* status;
+  } cases[] = {{true, true, false, "5.6.3"}, {false, true, false, "5.6.3"}, {false, true, true, "5.6.7"}};
+  for (const auto& c : cases) {
+    body.binary = c.binary;
+    body.eight_bit = c.eight_bit;
+    envelope.smtputf8 = c.smtputf8;
+    const auto replies = send("S: \xc3\xbc\r\n\r\n", {kGreeting, kPlain});
+    ASSERT_FALSE(replies);
+    EXPECT_EQ(replies.error().status, c.status);
+    EXPECT_TRUE(replies.error().permanent);
+    EXPECT_TRUE(usable) << "for another message";
+    EXPECT_THAT(heard, Not(HasSubstr("MAIL")));
+  }
+}
+
+}  // namespace
+}  // namespace pinnace::delivery
