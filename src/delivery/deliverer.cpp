@@ -101,15 +101,19 @@ io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& se
     }
     if (o.kind == Outcome::Kind::failed) failed.push_back(o);
   }
-  log_outcomes(work, outcomes, session.get());
   auto dsn = make_bounce(tools_.settings, queue_, *work.message, failed, expired, tools_.clock.now());
   if (!failed.empty() && !dsn) {
     base::log_warning("undeliverable_dropped", {{"id", work.message->id.str()},
                                                 {"why", "the null reverse-path gets no DSN (RFC 5321 6.1)"}});
   }
-  const std::string id = work.message->id.str();
-  const auto recorded = co_await queue_.record(std::move(work), std::move(outcomes), std::move(dsn));
-  if (!recorded) base::log_error("outcome_not_recorded", {{"id", id}, {"detail", recorded.error().detail}});
+  const auto recorded = co_await queue_.record(work, outcomes, std::move(dsn));
+  // `delivered` in the log is so for good: not before it is durable.
+  if (recorded) {
+    log_outcomes(work, outcomes, session.get());
+  } else {
+    base::log_error("outcome_not_recorded",
+                    {{"id", work.message->id.str()}, {"detail", recorded.error().detail}});
+  }
 }
 
 // What the DNS says for good is final only if DNSSEC vouches for it, or nothing binds the domain: a

@@ -189,6 +189,7 @@ std::vector<std::string> Queue::due_domains() const {
 }
 
 std::optional<Work> Queue::take(const std::string& domain) {
+  if (failed()) return std::nullopt;
   const auto name = domains_.find(domain);
   if (name == domains_.end()) return std::nullopt;
   const auto line = ready_.find(&*name);

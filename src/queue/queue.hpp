@@ -95,7 +95,8 @@ class Queue {
 
   // Every domain that has due work now.
   std::vector<std::string> due_domains() const;
-  // The next due work for a domain; nothing when there is none.
+  // The next due work for a domain; nothing when there is none, or when the store has failed: a delivery
+  // whose outcome cannot be kept would be made again after the restart.
   std::optional<Work> take(const std::string& domain);
   // Puts work back untried: it is due again at once.
   void give_back(Work work);
@@ -124,6 +125,8 @@ class Queue {
   // Drops the message with no DSN. Error "queue.busy" while a delivery is under way.
   io::Task<base::Result<bool>> remove(MessageId id);
   QueueStats stats() const;
+  // Nothing more can be taken or kept until the service is started anew.
+  bool failed() const { return db_.failed().has_value(); }
 
  private:
   struct Item {  // a message's recipients in one domain

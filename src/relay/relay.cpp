@@ -191,6 +191,10 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       break;
     }
     case Kind::mail:
+      if (queue_.failed()) {
+        s.server.answer(Reply::make(451, "4.3.0 the store has failed, and no mail is taken"));
+        break;
+      }
       s.envelope = {};
       s.envelope.reverse_path = action.path->path;
       s.envelope.smtputf8 = s.server.smtputf8();

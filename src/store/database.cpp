@@ -4,6 +4,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <sys/stat.h>
@@ -27,8 +28,18 @@ constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messag
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 
+// A store that failed stays so until the restart: RocksDB would go on by itself when there is room again,
+// in the middle of what could not be written.
+class NoResume final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* resume) override {
+    *resume = false;
+  }
+};
+
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
+  options.listeners.push_back(std::make_shared<NoResume>());
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.recycle_log_file_num = 2;

@@ -81,6 +81,8 @@ class Database {
   Batch batch() const;
   io::Task<base::Result<>> commit(Batch batch, Durability durability, Purpose purpose = Purpose::adds);
 
+  // Why every commit fails from now on, where it is so.
+  const std::optional<base::Error>& failed() const { return failed_; }
   Stats stats() const;
 
  private:
