@@ -93,6 +93,7 @@ void read_delivery(TomlFile& file, RelayConfig& c) {
   c.delivery.messages_per_connection =
       static_cast<std::size_t>(s.integer("messages_per_connection", 1000, 1, 1000000));
   c.delivery.chunking = s.flag("chunking", true);
+  c.delivery.convert = s.flag("convert", true);
 }
 
 void read_queue(TomlFile& file, RelayConfig& c) {

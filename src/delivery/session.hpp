@@ -9,6 +9,7 @@
 #include "delivery/problem.hpp"
 #include "delivery/settings.hpp"
 #include "io/stream.hpp"
+#include "mime/transfer_encoding.hpp"
 #include "queue/queue.hpp"
 #include "smtp/client.hpp"
 #include "smtp/dot.hpp"
@@ -75,16 +76,18 @@ class Session {
   void report(const policy::Verdict& verdict) const;
   Problem lost(const base::Error& error) const;
   Problem failed() const;
-  // The text of a message, a row of the store at a time.
+  // The text of a message, a row of the store at a time, as the host takes it.
   struct Text {
     const queue::Queue& queue;
     const queue::Message& message;
     std::uint32_t row;
     smtp::LineEnds lines;
+    std::unique_ptr<mime::TransferConverter> converter;  // none: as it is stored
 
     Attempt<std::string> next();
     bool ended() const { return row >= message.chunks; }
   };
+  io::Task<Attempt<bool>> convert(Text& text, mime::Transport to);
   io::Task<Attempt<bool>> send_text(Text& text);
   io::Task<Attempt<bool>> send_data(Text& text);
   io::Task<Attempt<bool>> send_chunk(Text& text);

@@ -1,6 +1,8 @@
 // One message over a session that is open: its envelope, and its text by DATA or in chunks.
 #include <fmt/format.h>
 
+#include "base/log.hpp"
+#include "delivery/conversion.hpp"
 #include "delivery/session.hpp"
 #include "smtp/dot.hpp"
 
@@ -33,6 +35,14 @@ Problem bare_line_end() { return permanent("5.6.0", "the message has a bare CR o
 io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& queue,
                                                           const queue::Work& work) {
   smtp::OutgoingEnvelope envelope = envelope_of(work, tools_.settings);
+  std::optional<mime::Transport> conversion;
+  if (tools_.settings.convert) {
+    conversion = needed_conversion(*work.message, capabilities(), envelope.chunking);
+  }
+  if (conversion) {
+    envelope.body_binary = false;
+    envelope.body_8bit = *conversion == mime::Transport::eight_bit;
+  }
   if (const auto refusal = client_->refusal(envelope)) {
     // Another host may take it (RFC 6531 3.2, RFC 5321 5.1): only where none does is it over.
     const std::string status = refusal->enhanced();
@@ -40,8 +50,13 @@ io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& qu
         status, fmt::format("{}: {}", host_name_, refusal->lines.front().substr(status.size() + 1))));
   }
   stream_->set_deadline(io::Steady::now() + tools_.settings.transaction_timeout);
+  Text text{queue, *work.message, 0, {}, nullptr};
+  if (conversion) {
+    auto planned = co_await convert(text, *conversion);
+    if (!planned) co_return std::unexpected(planned.error());
+    if (text.converter) envelope.size = 0;  // not known before it is sent
+  }
   client_->begin(std::move(envelope));
-  Text text{queue, *work.message, 0, {}};
   for (;;) {
     auto at = co_await run();
     if (!at) co_return std::unexpected(at.error());
@@ -56,6 +71,20 @@ io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& qu
   co_return results;
 }
 
+io::Task<Attempt<bool>> Session::convert(Text& text, mime::Transport to) {
+  auto plan = co_await plan_conversion(tools_.loop, text.queue, text.message, to);
+  if (!plan) {
+    plan.error().reason = host_name_ + ": " + plan.error().reason;
+    co_return std::unexpected(plan.error());
+  }
+  if (!plan->changes()) co_return true;
+  text.converter = std::make_unique<mime::TransferConverter>(std::move(*plan));
+  base::log_info("converted", {{"id", text.message.id.str()},
+                               {"host", host_name_},
+                               {"to", to == mime::Transport::seven_bit ? "7bit" : "8bit"}});
+  co_return true;
+}
+
 io::Task<Attempt<bool>> Session::send_text(Text& text) {
   if (!client_->chunking()) co_return co_await send_data(text);
   co_return co_await send_chunk(text);
@@ -65,7 +94,11 @@ Attempt<std::string> Session::Text::next() {
   if (row >= message.chunks) return std::string();
   auto octets = queue.body_chunk(message, row++);
   if (!octets) return std::unexpected(temporary("4.3.0", octets.error().detail));
-  return std::move(*octets);
+  if (!converter) return std::move(*octets);
+  std::string out;
+  converter->feed(*octets, out);
+  if (ended()) converter->finish(out);
+  return out;
 }
 
 // A row of the store is a chunk. One round trip for envelope and text where it is the only one.
@@ -73,7 +106,8 @@ io::Task<Attempt<bool>> Session::send_chunk(Text& text) {
   auto octets = text.next();
   if (!octets) co_return std::unexpected(octets.error());
   const bool last = text.ended();
-  const bool lines = text.message.body_binary || (text.lines.feed(*octets) && (!last || text.lines.whole()));
+  const bool lines = (text.message.body_binary && !text.converter) ||
+                     (text.lines.feed(*octets) && (!last || text.lines.whole()));
   if (!lines) co_return std::unexpected(bare_line_end());
   std::string wire = client_->chunk_head(octets->size(), last);
   wire += *octets;

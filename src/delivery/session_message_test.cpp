@@ -141,5 +141,68 @@ TEST_F(SessionMessageTest, WhatTheHostDoesNotOfferIsNoReplyOfIts) {
   }
 }
 
+// RFC 6152 3, RFC 3030 3: what the host does not take of the text is written so that it does.
+TEST_F(SessionMessageTest, TheTextIsConvertedForAHostThatDoesNotTakeIt) {
+  const std::string head = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n";
+  const std::string chunks = "250-mx.x.test\r\n250-SIZE 9999\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
+  const std::string eight = "250-mx.x.test\r\n250-SIZE 9999\r\n250-PIPELINING\r\n250 8BITMIME\r\n";
+  const std::string quoted = head + "Content-Transfer-Encoding: quoted-printable\r\n";
+  const std::string base64 = head + "Content-Transfer-Encoding: base64\r\n";
+  const struct {
+    bool binary;
+    std::string offers;
+    std::string text;
+    std::string sent;
+    const char* why;
+  } cases[] = {
+      {false, kPlain, head + "\r\n\xc3\xbc\r\n", "MAIL FROM:<a@from.test>\r\n", "no 8BITMIME"},
+      {false, kPlain, head + "\r\n\xc3\xbc\r\n", quoted + "\r\n=C3=BC\r\n.\r\n", "and by DATA"},
+      {false, chunks, head + "\r\n\xc3\xbc\r\n", "MAIL FROM:<a@from.test>\r\n", "its size is not known"},
+      {false, chunks, head + "\r\n\xc3\xbc\r\n", "BDAT 100 LAST\r\n" + quoted + "\r\n=C3=BC\r\n", "by BDAT"},
+      {true, eight, head + "\r\n\xc3\xbc\n\r\n", "MAIL FROM:<a@from.test> BODY=8BITMIME\r\n",
+       "no BINARYMIME"},
+      {true, eight, head + "\r\n\xc3\xbc\n\r\n", base64 + "\r\nw7wKDQo=\r\n.\r\n", "text with a bare LF"},
+      {true, eight, head + "\r\n\xc3\xbc\r\n", head + "\r\n\xc3\xbc\r\n.\r\n", "fits after all"},
+  };
+  body.eight_bit = true;
+  for (const auto& c : cases) {
+    body.binary = c.binary;
+    const bool bdat = c.offers == chunks;
+    const bool pipelining = c.offers != kPlain;
+    const std::vector<std::string> replies =
+        bdat         ? std::vector<std::string>{kGreeting, c.offers, "250 ok\r\n250 ok\r\n250 queued\r\n"}
+        : pipelining ? std::vector<std::string>{kGreeting, c.offers, "250 ok\r\n250 ok\r\n354 go\r\n",
+                                                "250 queued\r\n"}
+                     : std::vector<std::string>{kGreeting,    c.offers,     "250 ok\r\n",
+                                                "250 ok\r\n", "354 go\r\n", "250 queued\r\n"};
+    const auto sent = send(c.text, replies);
+    ASSERT_TRUE(sent) << c.why << ": " << sent.error().reason;
+    EXPECT_EQ(sent->front().code, 250) << c.why;
+    EXPECT_THAT(heard, HasSubstr(c.sent)) << c.why;
+  }
+}
+
+TEST_F(SessionMessageTest, WhereTheOperatorWantsNoConversionThereIsNone) {
+  settings.convert = false;
+  body.eight_bit = true;
+  const auto replies = send("MIME-Version: 1.0\r\n\r\n\xc3\xbc\r\n", {kGreeting, kPlain});
+  ASSERT_FALSE(replies);
+  EXPECT_EQ(replies.error().status, "5.6.3");
+  EXPECT_THAT(heard, Not(HasSubstr("MAIL")));
+}
+
+TEST_F(SessionMessageTest, WhatCannotBeConvertedSaysWhy) {
+  body.eight_bit = true;
+  const auto replies =
+      send("Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n\r\n\xc3\xbc\r\n--s--\r\n",
+           {kGreeting, kPlain});
+  ASSERT_FALSE(replies);
+  EXPECT_TRUE(replies.error().permanent);
+  EXPECT_EQ(replies.error().status, "5.6.3");
+  EXPECT_THAT(replies.error().reason, HasSubstr("mx.x.test: the message needs 8BITMIME"));
+  EXPECT_THAT(replies.error().reason, HasSubstr("signature would break"));
+  EXPECT_TRUE(usable);
+}
+
 }  // namespace
 }  // namespace pinnace::delivery

@@ -28,6 +28,7 @@ struct Settings {
   std::size_t max_connections = 500;                               // in all
   std::size_t messages_per_connection = 1000;
   bool chunking = true;  // BDAT to a server that offers CHUNKING (RFC 3030)
+  bool convert = true;   // what the host does not take of a text is written so that it does
   // "TLS-Required: No" in a message waives what its recipients' policies demand (RFC 8689 3).
   bool honour_tls_required_no = true;
   pins::NotingSettings noting;

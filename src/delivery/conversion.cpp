@@ -1,0 +1,42 @@
+#include "delivery/conversion.hpp"
+
+#include <fmt/format.h>
+
+namespace pinnace::delivery {
+
+std::optional<mime::Transport> needed_conversion(const queue::Message& message,
+                                                 const smtp::Capabilities& host, bool chunking) {
+  const bool eight_bit = host.has("8BITMIME");
+  if (message.body_binary) {
+    // RFC 3030 3: BINARYMIME by BDAT only; 8-bit text is among what it takes.
+    if (chunking && host.has("CHUNKING") && host.has("BINARYMIME")) return std::nullopt;
+    return eight_bit ? mime::Transport::eight_bit : mime::Transport::seven_bit;
+  }
+  // RFC 6152 3
+  if (message.body_8bit && !eight_bit) return mime::Transport::seven_bit;
+  return std::nullopt;
+}
+
+io::Task<Attempt<mime::TransferPlan>> plan_conversion(io::Loop& loop, const queue::Queue& queue,
+                                                      const queue::Message& message,
+                                                      mime::Transport transport) {
+  mime::TransferSurvey survey(transport);
+  for (std::uint32_t row = 0; row < message.chunks; ++row) {
+    auto octets = queue.body_chunk(message, row);
+    if (!octets) co_return std::unexpected(temporary("4.3.0", octets.error().detail));
+    survey.feed(*octets);
+    io::Timer others(loop);
+    const bool waited = co_await others.wait(base::Milliseconds(0));
+    (void)waited;
+  }
+  auto plan = survey.finish();
+  if (plan) co_return std::move(*plan);
+  const std::string_view lacking = transport == mime::Transport::seven_bit ? "8BITMIME" : "BINARYMIME";
+  // RFC 3463 3.7
+  co_return std::unexpected(permanent(
+      "5.6.3", fmt::format("the message needs {}, which the receiving server does not offer, and cannot be "
+                           "converted: {}",
+                           lacking, plan.error().detail)));
+}
+
+}  // namespace pinnace::delivery
