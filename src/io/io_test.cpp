@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "io/address.hpp"
 #include "io/loop.hpp"
@@ -144,6 +146,126 @@ TEST(Stream, SilentPeerTimesOut) {
   loop.run();
   EXPECT_EQ(code, "io.timeout");
   ::close(fds[1]);
+}
+
+// Stops the loop at the end: a stream that is there keeps it running.
+Task<void> read_all(Loop& loop, Stream& stream, std::size_t room, std::string& heard, std::string& end) {
+  std::string buffer(room, '\0');
+  for (;;) {
+    auto n = co_await stream.read_some(buffer.data(), room);
+    end = n ? "closed" : std::string(n.error().code);
+    if (!n || *n == 0) {
+      loop.stop();
+      co_return;
+    }
+    heard.append(buffer, 0, *n);
+  }
+}
+
+struct Pair {
+  Loop loop;
+  int far;
+  std::unique_ptr<Stream> near;
+  Pair() {
+    int fds[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    far = fds[1];
+    near = std::make_unique<Stream>(loop, fds[0], "pair");
+    near->set_idle_timeout(5s);
+  }
+  ~Pair() {
+    near.reset();
+    ::close(far);
+  }
+};
+
+// Every change is told of once only: none may be missed, whatever is read at a time.
+TEST(Stream, WhatCameTogetherWithTheEndIsReadAndThenTheEnd) {
+  for (const std::size_t room : {1U, 3U, 4U, 5U, 100U}) {
+    Pair pair;
+    ASSERT_EQ(::send(pair.far, "ahoy", 4, 0), 4);
+    ::shutdown(pair.far, SHUT_WR);
+    std::string heard, end;
+    pair.loop.spawn(read_all(pair.loop, *pair.near, room, heard, end));
+    pair.loop.run();
+    EXPECT_EQ(heard, "ahoy") << room;
+    EXPECT_EQ(end, "closed") << room;
+  }
+}
+
+TEST(Stream, WhatCameWhileNobodyReadIsThereAfterwards) {
+  Pair pair;
+  std::string heard, end;
+  ASSERT_EQ(::send(pair.far, "one", 3, 0), 3);
+  pair.loop.spawn(read_all(pair.loop, *pair.near, 100, heard, end));
+  for (const char* more : {"two", "six"}) {
+    pair.loop.post([&, more] { ASSERT_EQ(::send(pair.far, more, 3, 0), 3); });
+  }
+  pair.loop.post([&] { ::shutdown(pair.far, SHUT_WR); });
+  pair.loop.run();
+  EXPECT_EQ(heard, "onetwosix");
+  EXPECT_EQ(end, "closed");
+}
+
+TEST(Stream, AnInterruptEndsAWaitAndEveryLaterOne) {
+  Pair pair;
+  std::string heard, end;
+  pair.loop.spawn(read_all(pair.loop, *pair.near, 100, heard, end));
+  pair.loop.post([&] { pair.near->interrupt(); });
+  pair.loop.run();
+  EXPECT_EQ(end, "io.interrupted");
+  pair.loop.spawn(read_all(pair.loop, *pair.near, 100, heard, end));
+  EXPECT_EQ(end, "io.interrupted");
+}
+
+Task<void> write_much(Stream& stream, const std::string& text, bool& done) {
+  const auto written = co_await stream.write_all(text);
+  done = written.has_value();
+  stream.close();
+}
+
+TEST(Stream, AWriterWaitsForRoomAsOftenAsItTakes) {
+  Loop loop;
+  int fds[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+  Stream from(loop, fds[0], "pair"), to(loop, fds[1], "pair");
+  const std::string text(5 << 20, 'x');
+  bool done = false;
+  std::string heard, end;
+  loop.spawn(write_much(from, text, done));
+  loop.spawn(read_all(loop, to, 70'000, heard, end));
+  loop.run();
+  EXPECT_TRUE(done);
+  EXPECT_EQ(heard.size(), text.size());
+  EXPECT_EQ(end, "closed");
+}
+
+Task<void> end_others(Loop& loop, std::vector<std::unique_ptr<Stream>>& all, std::size_t own, int& ended) {
+  char byte;
+  auto n = co_await all[own]->read_some(&byte, 1);
+  (void)n;
+  if (++ended == static_cast<int>(all.size())) loop.stop();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i != own && all[i]) all[i]->close();
+  }
+}
+
+TEST(Stream, OneThatEndsOthersInTheSameTurnWakesThemOnce) {
+  Loop loop;
+  std::vector<std::unique_ptr<Stream>> all;
+  std::vector<int> far;
+  for (int i = 0; i < 50; ++i) {
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    all.push_back(std::make_unique<Stream>(loop, fds[0], "pair"));
+    far.push_back(fds[1]);
+    ASSERT_EQ(::send(fds[1], "x", 1, 0), 1);
+  }
+  int ended = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) loop.spawn(end_others(loop, all, i, ended));
+  loop.run();
+  EXPECT_EQ(ended, 50);
+  for (const int fd : far) ::close(fd);
 }
 
 TEST(Stream, RefusedConnectionNamesTheReason) {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <unordered_set>
 
 #include "io/loop.hpp"
+#include "io/socket_set.hpp"
 
 namespace pinnace::io {
 
@@ -22,6 +22,7 @@ struct Expiring {
 
 struct Loop::Impl {
   boost::asio::io_context context{1};
+  SocketSet sockets{context};
   boost::asio::steady_timer ticker{context};
   bool ticking = false;
   std::unordered_set<Expiring*> expiring;

@@ -15,28 +15,11 @@
 namespace pinnace::io {
 namespace {
 
-using Descriptor = boost::asio::posix::stream_descriptor;
-
 class PlainTransport final : public Transport {
  public:
-  Outcome read(int fd, char* to, std::size_t size) override {
-    for (;;) {
-      const ssize_t n = ::recv(fd, to, size, 0);
-      if (n > 0) return {State::done, static_cast<std::size_t>(n), {}};
-      if (n == 0) return {State::closed, 0, {}};
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return {State::want_read, 0, {}};
-      return {State::failed, 0, std::strerror(errno)};
-    }
-  }
-  Outcome write(int fd, const char* from, std::size_t size) override {
-    for (;;) {
-      const ssize_t n = ::send(fd, from, size, MSG_NOSIGNAL);
-      if (n >= 0) return {State::done, static_cast<std::size_t>(n), {}};
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return {State::want_write, 0, {}};
-      return {State::failed, 0, std::strerror(errno)};
-    }
+  Outcome read(Socket& socket, char* to, std::size_t size) override { return socket.recv(to, size); }
+  Outcome write(Socket& socket, const char* from, std::size_t size) override {
+    return socket.send(from, size);
   }
 };
 
@@ -103,40 +86,25 @@ int open_socket(const Endpoint& e) {
   return fd;
 }
 
-struct ReadyAwaiter {
-  Descriptor& descriptor;
-  Descriptor::wait_type what;
-  boost::system::error_code error{};
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> h) {
-    descriptor.async_wait(what, [this, h](boost::system::error_code e) {
-      error = e;
-      h.resume();
-    });
-  }
-  boost::system::error_code await_resume() const noexcept { return error; }
-};
-
 }  // namespace
 
 struct Stream::Impl final : Expiring {
   Impl(Loop& l, int fd, std::string p)
-      : loop(l), descriptor(l.impl().context, fd), peer(std::move(p)), transport(new PlainTransport) {
+      : loop(l), socket(l, fd), peer(std::move(p)), transport(new PlainTransport) {
     loop.impl().add(this);
   }
   ~Impl() {
     loop.impl().expiring.erase(this);
-    if (descriptor.is_open()) transport->finish(descriptor.native_handle());
+    if (socket.is_open()) transport->finish(socket);
   }
   void expire() override {
     timed_out = true;
     expires = Steady::time_point::max();
-    boost::system::error_code ignored;
-    descriptor.cancel(ignored);
+    socket.resume();
   }
 
   Loop& loop;
-  Descriptor descriptor;
+  Socket socket;
   std::string peer;
   std::unique_ptr<Transport> transport;
   base::Milliseconds idle{std::chrono::minutes(5)};
@@ -156,25 +124,24 @@ Task<base::Result<>> Stream::wait(Transport::State state) {
   s.timed_out = false;
   s.expires = Steady::now() + s.idle;
   if (s.deadline) s.expires = std::min(s.expires, *s.deadline);
-  ReadyAwaiter ready{s.descriptor,
-                     state == Transport::State::want_read ? Descriptor::wait_read : Descriptor::wait_write};
-  const boost::system::error_code error = co_await ready;
+  Socket::Wait ready{s.socket, state == Transport::State::want_read};
+  co_await ready;
   s.expires = Steady::time_point::max();
   if (s.timed_out) co_return base::fail("io.timeout", "no answer in time from " + s.peer);
   if (s.interrupted) co_return base::fail("io.interrupted", "stopped with " + s.peer);
-  if (error) co_return base::fail("io.wait", s.peer + ": " + error.message());
+  if (!s.socket.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
   co_return base::Result<>{};
 }
 
 Task<base::Result<std::size_t>> Stream::read_some(char* to, std::size_t size) {
   Impl& s = *impl_;
-  if (!s.descriptor.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
+  if (!s.socket.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
   for (;;) {
     if (s.interrupted) co_return base::fail("io.interrupted", "stopped with " + s.peer);
     if (s.deadline && Steady::now() > *s.deadline) {
       co_return base::fail("io.timeout", "time is up with " + s.peer);
     }
-    Transport::Outcome got = s.transport->read(s.descriptor.native_handle(), to, size);
+    Transport::Outcome got = s.transport->read(s.socket, to, size);
     switch (got.state) {
       case Transport::State::done:
         co_return got.bytes;
@@ -192,12 +159,12 @@ Task<base::Result<std::size_t>> Stream::read_some(char* to, std::size_t size) {
 
 Task<base::Result<>> Stream::write_all(std::string_view bytes) {
   Impl& s = *impl_;
-  if (!s.descriptor.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
+  if (!s.socket.is_open()) co_return base::fail("io.closed", "closed: " + s.peer);
   while (!bytes.empty()) {
     if (s.deadline && Steady::now() > *s.deadline) {
       co_return base::fail("io.timeout", "time is up with " + s.peer);
     }
-    Transport::Outcome put = s.transport->write(s.descriptor.native_handle(), bytes.data(), bytes.size());
+    Transport::Outcome put = s.transport->write(s.socket, bytes.data(), bytes.size());
     switch (put.state) {
       case Transport::State::done:
         bytes.remove_prefix(put.bytes);
@@ -222,28 +189,27 @@ void Stream::set_deadline(std::optional<Steady::time_point> at) { impl_->deadlin
 
 void Stream::interrupt() {
   impl_->interrupted = true;
-  boost::system::error_code ignored;
-  if (impl_->descriptor.is_open()) impl_->descriptor.cancel(ignored);
+  impl_->socket.resume();
 }
 
-int Stream::fd() const { return impl_->descriptor.native_handle(); }
+Socket& Stream::socket() { return impl_->socket; }
 const std::string& Stream::peer() const { return impl_->peer; }
-std::optional<IpAddress> Stream::peer_address() const { return name_of(fd(), ::getpeername); }
-std::optional<IpAddress> Stream::local_address() const { return name_of(fd(), ::getsockname); }
+std::optional<IpAddress> Stream::peer_address() const { return name_of(impl_->socket.fd(), ::getpeername); }
+std::optional<IpAddress> Stream::local_address() const { return name_of(impl_->socket.fd(), ::getsockname); }
 
 void Stream::close() {
-  if (!impl_->descriptor.is_open()) return;
-  impl_->transport->finish(fd());
-  boost::system::error_code ignored;
-  impl_->descriptor.close(ignored);
+  if (!impl_->socket.is_open()) return;
+  impl_->transport->finish(impl_->socket);
+  impl_->socket.close();
 }
 
 struct Listener::Impl {
   Loop& loop;
-  Descriptor descriptor;
+  Socket socket;
   Endpoint at;
+  Impl(Loop& l, int fd, Endpoint e) : loop(l), socket(l, fd), at(std::move(e)) {}
   ~Impl() {
-    if (descriptor.is_open() && !at.unix_path.empty()) ::unlink(at.unix_path.c_str());
+    if (socket.is_open() && !at.unix_path.empty()) ::unlink(at.unix_path.c_str());
   }
 };
 
@@ -253,10 +219,9 @@ Listener::~Listener() = default;
 const Endpoint& Listener::local() const { return impl_->at; }
 
 void Listener::close() {
-  if (!impl_->descriptor.is_open()) return;
+  if (!impl_->socket.is_open()) return;
   if (!impl_->at.unix_path.empty()) ::unlink(impl_->at.unix_path.c_str());
-  boost::system::error_code ignored;
-  impl_->descriptor.close(ignored);
+  impl_->socket.close();
 }
 
 namespace {
@@ -304,16 +269,15 @@ base::Result<Listener> Listener::bind(Loop& loop, const Endpoint& at) {
     ::getsockname(fd, address.get(), &address.size);
     if (const auto e = to_endpoint(address)) actual.port = e->port;
   }
-  return Listener(std::unique_ptr<Impl>(new Impl{loop, Descriptor(loop.impl().context, fd), actual}));
+  return Listener(std::unique_ptr<Impl>(new Impl(loop, fd, actual)));
 }
 
 Task<base::Result<Stream>> Listener::accept() {
   Impl& l = *impl_;
   for (;;) {
-    if (!l.descriptor.is_open()) co_return base::fail("io.interrupted", "no longer listening");
+    if (!l.socket.is_open()) co_return base::fail("io.interrupted", "no longer listening");
     SocketAddress from;
-    const int fd =
-        ::accept4(l.descriptor.native_handle(), from.get(), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = l.socket.accept(from.get(), &from.size);
     if (fd >= 0) {
       const auto peer = to_endpoint(from);
       const int on = 1;
@@ -325,9 +289,7 @@ Task<base::Result<Stream>> Listener::accept() {
       co_return base::fail("io.accept",
                            fmt::format("cannot accept on {}: {}", l.at.str(), std::strerror(errno)));
     }
-    ReadyAwaiter ready{l.descriptor, Descriptor::wait_read};
-    const boost::system::error_code error = co_await ready;
-    if (error) co_return base::fail("io.interrupted", "no longer listening");
+    co_await l.socket.readable();
   }
 }
 
@@ -353,6 +315,7 @@ Task<base::Result<Stream>> connect(Loop& loop, Endpoint to, base::Milliseconds t
                            fmt::format("cannot connect to {}: {}", to.str(), std::strerror(errno)));
     }
     stream.set_idle_timeout(timeout);
+    stream.socket().not_now(Outcome::State::want_write);
     auto waited = co_await stream.wait(Transport::State::want_write);
     if (!waited) {
       if (waited.error().code == "io.timeout") {

@@ -11,27 +11,23 @@
 
 #include "io/address.hpp"
 #include "io/loop.hpp"
+#include "io/socket.hpp"
 
 namespace pinnace::io {
 
-// How bytes pass through a non-blocking descriptor. TLS is another Transport over
-// the same descriptor.
+// How bytes pass through a socket. TLS is another Transport over the same socket.
 class Transport {
  public:
-  enum class State { done, want_read, want_write, closed, failed };
-  struct Outcome {
-    State state = State::done;
-    std::size_t bytes = 0;
-    std::string detail;  // with failed
-  };
+  using Outcome = io::Outcome;
+  using State = Outcome::State;
 
   virtual ~Transport() = default;
-  virtual Outcome read(int fd, char* to, std::size_t size) = 0;
-  virtual Outcome write(int fd, const char* from, std::size_t size) = 0;
-  // Bytes already taken from the descriptor but not yet read.
+  virtual Outcome read(Socket& socket, char* to, std::size_t size) = 0;
+  virtual Outcome write(Socket& socket, const char* from, std::size_t size) = 0;
+  // Bytes already taken from the socket but not yet read.
   virtual bool buffered() const { return false; }
   // Says goodbye where the protocol has one (TLS close_notify); never waits.
-  virtual void finish(int) {}
+  virtual void finish(Socket&) {}
 };
 
 class Stream {
@@ -58,7 +54,7 @@ class Stream {
   // without waiting still is.
   void interrupt();
 
-  int fd() const;
+  Socket& socket();
   const std::string& peer() const;  // as Endpoint::str()
   std::optional<IpAddress> peer_address() const;
   std::optional<IpAddress> local_address() const;

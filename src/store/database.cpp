@@ -79,10 +79,21 @@ base::Error to_error(std::string_view code, const std::string& path, const rocks
 using Handles = std::array<rocksdb::ColumnFamilyHandle*, kTableCount>;
 
 struct Batch::Impl {
-  explicit Impl(const Handles& t) : tables(t) {}
-  const Handles& tables;
-  rocksdb::WriteBatch batch;
-  rocksdb::ColumnFamilyHandle* handle(Table t) const { return tables[static_cast<std::size_t>(t)]; }
+  enum class Kind : std::uint8_t { put, erase, erase_once, erase_range };
+  struct Change {
+    Kind kind;
+    Table table;
+    std::string key;
+    std::string value;  // of erase_range its end
+  };
+  std::vector<Change> changes;
+  std::size_t size = 0;  // octets
+
+  void add(Kind kind, Table table, std::string_view key, std::string_view value) {
+    size += key.size() + value.size();
+    changes.push_back({kind, table, std::string(key), std::string(value)});
+  }
+  void write_to(rocksdb::WriteBatch& out, const Handles& tables) const;
 };
 
 Batch::Batch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -91,16 +102,34 @@ Batch& Batch::operator=(Batch&&) noexcept = default;
 Batch::~Batch() = default;
 
 void Batch::put(Table table, std::string_view key, std::string_view value) {
-  impl_->batch.Put(impl_->handle(table), slice(key), slice(value));
+  impl_->add(Impl::Kind::put, table, key, value);
 }
-void Batch::erase(Table table, std::string_view key) {
-  impl_->batch.Delete(impl_->handle(table), slice(key));
-}
+void Batch::erase(Table table, std::string_view key) { impl_->add(Impl::Kind::erase, table, key, {}); }
 void Batch::erase_once(Table table, std::string_view key) {
-  impl_->batch.SingleDelete(impl_->handle(table), slice(key));
+  impl_->add(Impl::Kind::erase_once, table, key, {});
 }
 void Batch::erase_range(Table table, std::string_view begin, std::string_view end) {
-  impl_->batch.DeleteRange(impl_->handle(table), slice(begin), slice(end));
+  impl_->add(Impl::Kind::erase_range, table, begin, end);
+}
+
+void Batch::Impl::write_to(rocksdb::WriteBatch& out, const Handles& tables) const {
+  for (const Change& change : changes) {
+    rocksdb::ColumnFamilyHandle* const table = tables[static_cast<std::size_t>(change.table)];
+    switch (change.kind) {
+      case Kind::put:
+        out.Put(table, slice(change.key), slice(change.value));
+        break;
+      case Kind::erase:
+        out.Delete(table, slice(change.key));
+        break;
+      case Kind::erase_once:
+        out.SingleDelete(table, slice(change.key));
+        break;
+      case Kind::erase_range:
+        out.DeleteRange(table, slice(change.key), slice(change.value));
+        break;
+    }
+  }
 }
 
 struct Database::Impl {
@@ -206,21 +235,19 @@ base::Result<> Database::scan(Table table, std::string_view prefix,
   return {};
 }
 
-Batch Database::batch() const { return Batch(std::make_unique<Batch::Impl>(impl_->tables)); }
+Batch Database::batch() const { return Batch(std::make_unique<Batch::Impl>()); }
 
 io::Task<base::Result<>> Database::commit(Batch batch, Durability durability, Purpose purpose) {
   if (failed_) co_return std::unexpected(*failed_);
-  if (purpose == Purpose::adds && !has_room(batch.impl_->batch.GetDataSize())) {
+  if (purpose == Purpose::adds && !has_room(batch.impl_->size)) {
     reclaim_soon();
     co_return base::fail("store.full", fmt::format("less than {} MiB free for store {}: make room",
                                                    settings_.min_free >> 20, impl_->path));
   }
   io::OneShot<base::Result<>> done;
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back({std::move(batch), durability, &done});
-  }
-  wake_.notify_one();
+  collected_.push_back({std::move(batch), durability, &done});
+  // What the loop has at hand goes first: what it commits shares the write.
+  if (collected_.size() == 1) loop_.post([this] { hand_over(); });
   base::Result<> result = co_await done;
   if (full_ && purpose == Purpose::removes) reclaim_soon();
   co_return result;
@@ -252,6 +279,15 @@ void Database::reclaim_soon() {
   loop_.spawn(reclaim());
 }
 
+void Database::hand_over() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (Waiting& w : collected_) waiting_.push_back(std::move(w));
+  }
+  collected_.clear();
+  wake_.notify_one();
+}
+
 // Deleted bodies hold their room until a compaction passes; a full disk cannot wait for that.
 io::Task<void> Database::reclaim() {
   const auto compact = [impl = impl_.get()] {
@@ -270,15 +306,21 @@ io::Task<void> Database::reclaim() {
   looked_ = {};
 }
 
-// One batch after the other into the log; the sync of the last covers them all.
+// Many batches are one write to the log; the sync of the last covers them all.
 base::Result<> Database::write(std::vector<Waiting>& group) {
+  constexpr std::size_t kWrite = 1 << 20;  // octets
   const bool sync = std::any_of(group.begin(), group.end(),
                                 [](const Waiting& w) { return w.durability == Durability::synced; });
+  rocksdb::WriteBatch batch;
   for (std::size_t i = 0; i < group.size(); ++i) {
+    const bool last = i + 1 == group.size();
+    group[i].batch.impl_->write_to(batch, impl_->tables);
+    if (!last && batch.GetDataSize() < kWrite) continue;
     rocksdb::WriteOptions options;
-    options.sync = sync && i + 1 == group.size();
-    const rocksdb::Status status = impl_->db->Write(options, &group[i].batch.impl_->batch);
+    options.sync = sync && last;
+    const rocksdb::Status status = impl_->db->Write(options, &batch);
     if (!status.ok()) return std::unexpected(to_error("store.failed", impl_->path, status));
+    batch.Clear();
   }
   const std::lock_guard lock(mutex_);
   stats_.commits += group.size();

@@ -93,6 +93,7 @@ class Database {
     io::OneShot<base::Result<>>* done;
   };
   Database(io::Loop& loop, std::unique_ptr<Impl> impl, Settings settings);
+  void hand_over();
   void work();
   base::Result<> write(std::vector<Waiting>& group);
   bool has_room(std::size_t adding);
@@ -104,6 +105,7 @@ class Database {
   Settings settings_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::vector<Waiting> collected_;  // of this turn of the loop
   std::vector<Waiting> waiting_;
   Stats stats_;
   bool stopping_ = false;

@@ -36,25 +36,64 @@ void set_common(SSL_CTX* context) {
   SSL_CTX_set_read_ahead(context, 1);
 }
 
-// TLS records over the stream's own descriptor.
+// OpenSSL's way to the socket.
+int bio_read(BIO* bio, char* to, std::size_t size, std::size_t* n) {
+  const io::Outcome got = static_cast<io::Socket*>(BIO_get_data(bio))->recv(to, size);
+  BIO_clear_retry_flags(bio);
+  if (got.state == io::Outcome::State::want_read) BIO_set_retry_read(bio);
+  if (got.state == io::Outcome::State::closed) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+  *n = got.bytes;
+  return got.state == io::Outcome::State::done ? 1 : got.state == io::Outcome::State::closed ? 0 : -1;
+}
+
+int bio_write(BIO* bio, const char* from, std::size_t size, std::size_t* n) {
+  const io::Outcome put = static_cast<io::Socket*>(BIO_get_data(bio))->send(from, size);
+  BIO_clear_retry_flags(bio);
+  if (put.state == io::Outcome::State::want_write) BIO_set_retry_write(bio);
+  *n = put.bytes;
+  return put.state == io::Outcome::State::done ? 1 : -1;
+}
+
+long bio_control(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+const BIO_METHOD* socket_method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* const m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+    BIO_meth_set_read_ex(m, bio_read);
+    BIO_meth_set_write_ex(m, bio_write);
+    BIO_meth_set_ctrl(m, bio_control);
+    return m;
+  }();
+  return method;
+}
+
+// TLS records over the stream's own socket.
 class TlsTransport final : public io::Transport {
  public:
-  explicit TlsTransport(SslPtr ssl) : ssl_(std::move(ssl)) {}
+  TlsTransport(SslPtr ssl, io::Socket& socket) : ssl_(std::move(ssl)) {
+    BIO* const bio = BIO_new(socket_method());
+    BIO_set_data(bio, &socket);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl_.get(), bio, bio);
+  }
 
-  Outcome read(int, char* to, std::size_t size) override {
+  Outcome read(io::Socket&, char* to, std::size_t size) override {
     std::size_t n = 0;
     ERR_clear_error();
     const int result = SSL_read_ex(ssl_.get(), to, size, &n);
     return result == 1 ? Outcome{State::done, n, {}} : outcome(result);
   }
-  Outcome write(int, const char* from, std::size_t size) override {
+  Outcome write(io::Socket&, const char* from, std::size_t size) override {
     std::size_t n = 0;
     ERR_clear_error();
     const int result = SSL_write_ex(ssl_.get(), from, size, &n);
     return result == 1 ? Outcome{State::done, n, {}} : outcome(result);
   }
   bool buffered() const override { return SSL_pending(ssl_.get()) > 0; }
-  void finish(int) override {
+  void finish(io::Socket&) override {
     if (!broken_) SSL_shutdown(ssl_.get());  // close_notify, not waited for
     ERR_clear_error();
   }
@@ -110,8 +149,7 @@ PeerChain chain_of(SSL* ssl) {
 }
 
 io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, bool client) {
-  SSL_set_fd(owned.get(), stream.fd());
-  auto transport = std::make_unique<TlsTransport>(std::move(owned));
+  auto transport = std::make_unique<TlsTransport>(std::move(owned), stream.socket());
   for (;;) {
     const io::Transport::Outcome step = transport->handshake();
     if (step.state == io::Transport::State::done) break;

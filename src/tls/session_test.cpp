@@ -121,6 +121,7 @@ io::Task<void> run_server(io::Stream& stream, SSL* ssl) {
     }
     const auto state =
         why == SSL_ERROR_WANT_READ ? io::Transport::State::want_read : io::Transport::State::want_write;
+    stream.socket().not_now(state);
     const auto waited = co_await stream.wait(state);
     if (!waited) co_return;
   }
@@ -134,7 +135,7 @@ io::Task<void> shake_only(io::Stream& stream, base::Result<Handshake>& out) {
 base::Result<Handshake> shake_with(SSL_CTX* context) {
   Pair pair;
   const SslPtr ssl(SSL_new(context));
-  SSL_set_fd(ssl.get(), pair.server->fd());
+  SSL_set_fd(ssl.get(), pair.server->socket().fd());
   base::Result<Handshake> out = base::fail("x", "");
   pair.loop.spawn(run_server(*pair.server, ssl.get()));
   pair.loop.spawn(shake_only(*pair.client, out));
@@ -225,7 +226,8 @@ TEST(Session, OldTlsAndAnonymousCiphersAreRefused) {
 base::Result<Handshake> shake_with_bytes(const std::string& bytes, bool close_after) {
   Pair pair;
   pair.client->set_idle_timeout(100ms);
-  EXPECT_EQ(::send(pair.server->fd(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  EXPECT_EQ(::send(pair.server->socket().fd(), bytes.data(), bytes.size(), 0),
+            static_cast<ssize_t>(bytes.size()));
   if (close_after) pair.server->close();
   base::Result<Handshake> out = base::fail("x", "");
   pair.loop.spawn(shake_only(*pair.client, out));

@@ -1,0 +1,73 @@
+#include "io/socket.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "io/loop_impl.hpp"
+
+namespace pinnace::io {
+
+using State = Outcome::State;
+
+Socket::Socket(Loop& loop, int fd) : loop_(loop.impl()), fd_(fd) { loop_.sockets.add(*this); }
+
+Socket::~Socket() {
+  close();
+  loop_.sockets.forget(*this);
+}
+
+void Socket::close() {
+  if (fd_ < 0) return;
+  ::close(fd_);  // leaves the epoll set with it
+  fd_ = -1;
+  resume();
+}
+
+void Socket::resume() {
+  if (reader_ || writer_) loop_.sockets.resume_soon(*this);
+}
+
+void Socket::Wait::await_suspend(std::coroutine_handle<> h) {
+  (to_read ? socket.reader_ : socket.writer_) = h;
+  socket.loop_.sockets.waiter_added();
+}
+
+Outcome Socket::recv(char* to, std::size_t size) {
+  if (!readable_.load(std::memory_order_relaxed)) return {State::want_read, 0, {}};
+  for (;;) {
+    readable_.store(false);
+    const ssize_t n = ::recv(fd_, to, size, 0);
+    if (n < 0 && errno == EAGAIN) return {State::want_read, 0, {}};
+    // What filled less than there was room for emptied the socket: the next octet is told of.
+    if (n <= 0 || static_cast<std::size_t>(n) == size || ended_.load()) readable_.store(true);
+    if (n > 0) return {State::done, static_cast<std::size_t>(n), {}};
+    if (n == 0) return {State::closed, 0, {}};
+    if (errno != EINTR) return {State::failed, 0, std::strerror(errno)};
+  }
+}
+
+Outcome Socket::send(const char* from, std::size_t size) {
+  if (!writable_.load(std::memory_order_relaxed)) return {State::want_write, 0, {}};
+  for (;;) {
+    writable_.store(false);
+    const ssize_t n = ::send(fd_, from, size, MSG_NOSIGNAL);
+    if (n < 0 && errno == EAGAIN) return {State::want_write, 0, {}};
+    if (n < 0 || static_cast<std::size_t>(n) == size || ended_.load()) writable_.store(true);
+    if (n >= 0) return {State::done, static_cast<std::size_t>(n), {}};
+    if (errno != EINTR) return {State::failed, 0, std::strerror(errno)};
+  }
+}
+
+int Socket::accept(void* address, unsigned* size) {
+  readable_.store(false);
+  const int fd = ::accept4(fd_, static_cast<sockaddr*>(address), size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int why = errno;
+  if (fd >= 0 || why != EAGAIN) readable_.store(true);
+  errno = why;
+  return fd;
+}
+
+}  // namespace pinnace::io
