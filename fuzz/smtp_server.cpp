@@ -1,5 +1,6 @@
 // A server session fed with anything: it ends, holds no unbounded buffer, answers only whole
-// lines, never hands out a message with a bare line end, and takes REQUIRETLS inside TLS only.
+// lines, never hands out a message with a bare line end that is not binary, and takes REQUIRETLS inside TLS
+// only.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -13,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ServerOptions options;
   options.hostname = "mx.test";
   options.starttls = true;
-  options.requiretls = true;
+  options.requiretls = options.dsn = options.chunking = true;
   options.max_message_size = 4096;
   Server server(options);
   const std::size_t step = data[0] % 64 + 1;  // how the bytes are cut
@@ -43,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         message += action.bytes;
         break;
       case Server::Kind::body_end:
-        for (std::size_t i = 0; i < message.size(); ++i) {
+        for (std::size_t i = 0; i < message.size() && !server.body_binary(); ++i) {
           if (message[i] == '\n' && (i == 0 || message[i - 1] != '\r')) std::abort();
           if (message[i] == '\r' && (i + 1 == message.size() || message[i + 1] != '\n')) std::abort();
         }

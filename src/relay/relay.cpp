@@ -125,7 +125,7 @@ io::Task<void> Relay::accept(io::Listener* listener) {
     smtp::ServerOptions options;
     options.hostname = settings_.hostname;
     options.starttls = options.requiretls = tls_.has_value();
-    options.dsn = true;
+    options.chunking = options.dsn = true;
     options.max_message_size = settings_.max_message_size;
     options.max_recipients = settings_.max_recipients;
     options.max_errors = settings_.max_errors;
@@ -288,6 +288,7 @@ io::Task<void> Relay::end_body(Session& s) {
   } else {
     if (!s.failed) {
       queue::BodyFacts facts;
+      facts.binary = s.server.body_binary();
       facts.eight_bit = s.server.body_8bit() || s.scanner->eight_bit();
       facts.tls_required_no = s.scanner->tls_required_no();
       const auto stored = co_await s.writer->commit(facts);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "names/mail_address.hpp"
 #include "smtp/keyword.hpp"
@@ -118,18 +119,21 @@ base::Result<PathArgument> parse_path(std::string_view argument, std::string_vie
 }  // namespace
 
 Command parse_command(std::string_view line) {
-  static constexpr std::array<std::pair<std::string_view, Verb>, 11> kVerbs = {{
+  static constexpr std::array<std::pair<std::string_view, Verb>, 14> kVerbs = {{
       {"HELO", Verb::helo},
       {"EHLO", Verb::ehlo},
       {"STARTTLS", Verb::starttls},
       {"MAIL", Verb::mail},
       {"RCPT", Verb::rcpt},
       {"DATA", Verb::data},
+      {"BDAT", Verb::bdat},
       {"RSET", Verb::rset},
       {"NOOP", Verb::noop},
       {"QUIT", Verb::quit},
       {"VRFY", Verb::vrfy},
+      {"EXPN", Verb::expn},
       {"HELP", Verb::help},
+      {"ETRN", Verb::etrn},
   }};
   line = trim_right(line);
   const std::size_t space = line.find(' ');
@@ -148,6 +152,17 @@ base::Result<PathArgument> parse_mail(std::string_view argument) { return parse_
 
 base::Result<PathArgument> parse_rcpt(std::string_view argument, std::string_view hostname) {
   return parse_path(argument, "TO:", hostname);
+}
+
+std::optional<Chunk> parse_bdat(std::string_view argument) {
+  Chunk chunk;
+  const char* const last = argument.data() + argument.size();
+  const auto [end, code] = std::from_chars(argument.data(), last, chunk.size);
+  if (code != std::errc{}) return std::nullopt;
+  const std::string marker = keyword(argument.substr(static_cast<std::size_t>(end - argument.data())));
+  chunk.last = marker == " LAST";
+  if (!chunk.last && !marker.empty()) return std::nullopt;
+  return chunk;
 }
 
 }  // namespace pinnace::smtp

@@ -1,6 +1,7 @@
 // SMTP commands (RFC 5321 4.1.1) as a server reads them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,23 @@
 
 namespace pinnace::smtp {
 
-enum class Verb { helo, ehlo, starttls, mail, rcpt, data, rset, noop, quit, vrfy, help, unknown };
+enum class Verb {
+  helo,
+  ehlo,
+  starttls,
+  mail,
+  rcpt,
+  data,
+  bdat,
+  rset,
+  noop,
+  quit,
+  vrfy,
+  expn,
+  help,
+  etrn,
+  unknown
+};
 
 struct Command {
   Verb verb = Verb::unknown;
@@ -37,5 +54,14 @@ struct PathArgument {
 // postmaster@hostname; a null path is for MAIL only. Errors: "smtp.syntax".
 base::Result<PathArgument> parse_mail(std::string_view argument);
 base::Result<PathArgument> parse_rcpt(std::string_view argument, std::string_view hostname);
+
+// The argument of BDAT (RFC 3030 2): "100", "0 LAST".
+struct Chunk {
+  std::uint64_t size = 0;
+  bool last = false;
+};
+
+// Nothing: what follows the command is of unknown length.
+std::optional<Chunk> parse_bdat(std::string_view argument);
 
 }  // namespace pinnace::smtp

@@ -25,7 +25,9 @@ TEST(Command, VerbsInAnyCase) {
       {"QUIT", Verb::quit, ""},
       {"VRFY a", Verb::vrfy, "a"},
       {"HELP", Verb::help, ""},
-      {"BDAT 5", Verb::unknown, "5"},
+      {"bdat 5 LAST", Verb::bdat, "5 LAST"},
+      {"EXPN a", Verb::expn, "a"},
+      {"ETRN x.test", Verb::etrn, "x.test"},
       {" NOOP", Verb::unknown, "NOOP"},
       {"NOOPX", Verb::unknown, ""},
       {"STARTTLSX", Verb::unknown, ""},
@@ -36,6 +38,43 @@ TEST(Command, VerbsInAnyCase) {
     const Command command = parse_command(c.line);
     EXPECT_EQ(command.verb, c.verb) << c.line;
     EXPECT_EQ(command.argument, c.argument) << c.line;
+  }
+}
+
+// RFC 3030 2
+TEST(Command, ChunkSizes) {
+  const struct {
+    const char* argument;
+    std::optional<std::uint64_t> size;  // none: refused
+    bool last;
+    const char* why;
+  } cases[] = {
+      {"0", 0, false, "nothing is a chunk"},
+      {"86 LAST", 86, true, "the end"},
+      {"86 last", 86, true, "RFC 5321 2.4: any case"},
+      {"0 LAST", 0, true, "the end alone"},
+      {"007", 7, false, "1*DIGIT"},
+      {"18446744073709551615", 18446744073709551615U, false, "as large as 64 bits have it"},
+      {"18446744073709551616", std::nullopt, false, "one more"},
+      {"99999999999999999999999 LAST", std::nullopt, false, "far more"},
+      {"", std::nullopt, false, "no size"},
+      {"LAST", std::nullopt, false, "no size"},
+      {"-1", std::nullopt, false, "no number"},
+      {"+1", std::nullopt, false, "no number"},
+      {"0x10", std::nullopt, false, "no decimal number"},
+      {"1.5", std::nullopt, false, "no whole number"},
+      {"5LAST", std::nullopt, false, "no space"},
+      {"5  LAST", std::nullopt, false, "two spaces"},
+      {"5 LAST x", std::nullopt, false, "more behind it"},
+      {"5 FIRST", std::nullopt, false, "another word"},
+      {" 5", std::nullopt, false, "two spaces"},
+  };
+  for (const auto& c : cases) {
+    const auto chunk = parse_bdat(c.argument);
+    ASSERT_EQ(chunk.has_value(), c.size.has_value()) << c.argument << ": " << c.why;
+    if (!chunk) continue;
+    EXPECT_EQ(chunk->size, *c.size) << c.why;
+    EXPECT_EQ(chunk->last, c.last) << c.why;
   }
 }
 

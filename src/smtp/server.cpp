@@ -1,4 +1,4 @@
-// Framing, answers and the message's text. The commands are in server_commands.cpp.
+// Framing, answers and the message's text. The commands are in server_commands.cpp, BDAT in server_bdat.cpp.
 #include "smtp/server.hpp"
 
 #include <fmt/format.h>
@@ -33,6 +33,7 @@ void Server::shut_down(const std::string& why) {
       return;
     case State::command:
     case State::body:
+    case State::chunk:
       return close(421, "4.3.2 " + options_.hostname + " " + why);
     case State::closing:
     case State::closed:
@@ -55,8 +56,9 @@ Server::MaybeAction Server::step() {
       if (line == Line::refused) return std::nullopt;
       break;
     }
-    case State::body: {
-      const MaybeAction action = read_body();
+    case State::body:
+    case State::chunk: {
+      const MaybeAction action = state_ == State::body ? read_body() : read_chunk();
       if (!action || action->kind != Kind::read) return action;
       break;
     }
@@ -113,22 +115,30 @@ Server::MaybeAction Server::ask(Kind kind) {
 }
 
 void Server::answer(const Reply& reply) {
-  out_ += reply.wire();
+  const bool chunk = asked_ == Kind::data && chunks_.begun;  // whose reply is due behind it
+  if (!chunk || reply.code == 421) out_ += reply.wire();
   const bool here = state_ == State::answering;  // or the client is gone
   if (here) state_ = State::command;
   switch (std::exchange(asked_, Kind::read)) {
     case Kind::mail:
       transaction_ = reply.completed() ? Transaction::open : Transaction::refused;
       recipients_ = asked_recipients_ = 0;
+      chunks_.begun = false;
       break;
     case Kind::rcpt:
       if (reply.completed()) ++recipients_;
       if (here && recipients_ == 0) count_idle();
       break;
     case Kind::data:
+      if (chunk) {
+        if (here) state_ = State::chunk;
+        if (reply.code != 354) chunks_.refusal = reply.wire();
+        break;
+      }
       if (reply.code != 354 || !here) break;
       state_ = State::body;
       dots_ = DotReader();
+      chunks_.lines = TextLines();
       size_ = 0;
       break;
     case Kind::body_end:
@@ -155,34 +165,41 @@ void Server::tls_established() {
   extended_ = false;
 }
 
-Server::MaybeAction Server::read_body() {
+void Server::take_input(std::size_t octets) {
   constexpr std::size_t kKeep = 64 << 10;  // so much may be done with before it is moved out of the way
+  at_ += octets;
+  if (at_ < in_.size() && at_ <= kKeep) return;
+  in_.erase(0, at_);
+  at_ = 0;
+}
+
+Server::MaybeAction Server::read_body() {
   chunk_.clear();
-  at_ += dots_.read(std::string_view(in_).substr(at_), chunk_);
-  if (at_ == in_.size() || at_ > kKeep) {
-    in_.erase(0, at_);
-    at_ = 0;
-  }
+  take_input(dots_.read(std::string_view(in_).substr(at_), chunk_));
   size_ += chunk_.size();
-  const bool refused = too_large() || too_long() || dots_.bare_line_end();
+  const bool refused = too_large() || too_long() || bare_line_end();
   if (!chunk_.empty() && !refused) return Action{Kind::body, chunk_, nullptr, {}};
   // A refusal too awaits the true end: the rest of the message must not be taken for commands.
   if (!dots_.ended()) return Action{Kind::read, {}, nullptr, {}};
   return end_body();
 }
 
-Server::MaybeAction Server::end_body() {
-  state_ = State::command;
-  if (dots_.bare_line_end()) {
+bool Server::refuse_text() {
+  if (bare_line_end()) {
     refuse(554, "5.6.0 the message has a bare CR or LF: lines end in CRLF");
   } else if (too_large()) {
     refuse(552, fmt::format("5.3.4 the message has more than {} octets", options_.max_message_size));
   } else if (too_long()) {
     refuse(554, fmt::format("5.6.0 the message has a line of more than {} octets", options_.max_text_line));
   } else {
-    return ask(Kind::body_end);
+    return false;
   }
-  return reset();
+  return true;
+}
+
+Server::MaybeAction Server::end_body() {
+  state_ = State::command;
+  return refuse_text() ? reset() : ask(Kind::body_end);
 }
 
 Server::MaybeAction Server::reset() {

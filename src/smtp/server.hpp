@@ -5,7 +5,7 @@
 //   read       read, then receive(); or peer_closed()
 //   start_tls  do the TLS handshake, then tls_established()
 //   mail, rcpt, data, body_end    decide, then answer(); `mail` opens a transaction
-//   body       take `bytes` of the message (dots and end mark already taken away)
+//   body       take `bytes` of the message (dots and end mark already taken away, or of a BDAT chunk)
 //   reset      the transaction is over without a message: forget it
 //   close      close the connection
 //
@@ -13,6 +13,7 @@
 // before TLS is there after it (RFC 3207 4.2).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@
 #include "smtp/dot.hpp"
 #include "smtp/dsn_parameters.hpp"
 #include "smtp/reply.hpp"
+#include "smtp/text_lines.hpp"
 
 namespace pinnace::smtp {
 
@@ -31,6 +33,7 @@ struct ServerOptions {
   bool starttls = false;
   std::uint64_t max_message_size = 50 << 20;  // announced as SIZE; 0: not announced, no limit
   bool eight_bit_mime = true;
+  bool chunking = false;    // BDAT and, with 8BITMIME, BINARYMIME (RFC 3030)
   bool smtputf8 = true;     // only with 8BITMIME (RFC 6531 3.1)
   bool dsn = false;         // a promise to keep what is asked and to send it on (RFC 3461 5.2)
   bool requiretls = false;  // a promise to keep to it when sending on (RFC 8689 1); inside TLS only
@@ -48,8 +51,9 @@ struct ServerOptions {
 class Server {
  public:
   // RFC 5321 4.5.3.1.4 has 512 octets, and extensions add to them: SIZE 26 (RFC 1870 3), 8BITMIME 17
-  // (RFC 6152 2), SMTPUTF8 10 (RFC 6531 3.1), REQUIRETLS 11 (RFC 8689 2), DSN 100 and 500 (RFC 3461
-  // 5.4). That is 1,176 if all came in one line; the rest is for addresses in UTF-8 and what is to come.
+  // (RFC 6152 2) or BINARYMIME 16 (RFC 3030 3), SMTPUTF8 10 (RFC 6531 3.1), REQUIRETLS 11 (RFC 8689 2), DSN
+  // 100 and 500 (RFC 3461 5.4). That is 1,176 if all came in one line; the rest is for addresses in UTF-8
+  // and what is to come.
   static constexpr std::size_t kMaxCommandLine = 2048;
   // Replies to commands received together are held back up to this, so that a short command with a
   // long reply (EHLO) costs its sender more than us.
@@ -75,18 +79,20 @@ class Server {
   void shut_down(const std::string& why);
 
   bool in_tls() const { return tls_; }
-  bool extended() const { return extended_; }                 // EHLO, not HELO
-  const std::string& client_name() const { return client_; }  // as in its EHLO or HELO
-  bool body_8bit() const { return body_8bit_; }               // BODY=8BITMIME was said
+  bool extended() const { return extended_; }                  // EHLO, not HELO
+  const std::string& client_name() const { return client_; }   // as in its EHLO or HELO
+  bool body_8bit() const { return body_ == Body::eight_bit; }  // BODY=8BITMIME was said
+  bool body_binary() const { return body_ == Body::binary; }   // BODY=BINARYMIME
   bool smtputf8() const { return smtputf8_; }
   bool requiretls() const { return requiretls_; }
   const MailDsn& mail_dsn() const { return mail_dsn_; }
   const RcptDsn& rcpt_dsn() const { return rcpt_dsn_; }  // of the RCPT that is asked about
 
  private:
-  enum class State { command, answering, body, tls, closing, closed };
+  enum class State { command, answering, body, chunk, tls, closing, closed };
   enum class Transaction { none, refused, open };  // what became of the last MAIL
   enum class Line { taken, refused, incomplete };
+  enum class Body { unset, seven_bit, eight_bit, binary };
   using MaybeAction = std::optional<Action>;  // none: nothing for the owner to do, go on
 
   Line take_line();  // into line_
@@ -97,6 +103,13 @@ class Server {
   MaybeAction mail(std::string_view argument);
   MaybeAction rcpt(std::string_view argument);
   MaybeAction data();
+  MaybeAction bdat(std::string_view argument);
+  MaybeAction read_chunk();
+  MaybeAction end_chunk();
+  MaybeAction fail_chunk();
+  bool no_data_now();  // true: it was said why
+  bool refuse_text();  // true: it was said why
+  void take_input(std::size_t octets);
   MaybeAction out_of_turn();
   MaybeAction unknown();
   MaybeAction read_body();
@@ -106,13 +119,16 @@ class Server {
   MaybeAction ask(Kind kind);
   bool take_parameter(const Parameter& p);  // of MAIL; false: refused
   bool take_rcpt_parameter(const Parameter& p);
+  bool binary_mime() const { return options_.chunking && options_.eight_bit_mime; }
   void count_error();
   void count_idle();
   void close(int code, std::string text);
   bool too_large() const { return options_.max_message_size > 0 && size_ > options_.max_message_size; }
   bool too_long() const {
-    return options_.max_text_line > 0 && dots_.longest_line() > options_.max_text_line;
+    const std::size_t longest = std::max(dots_.longest_line(), chunks_.lines.longest_line());
+    return options_.max_text_line > 0 && longest > options_.max_text_line;
   }
+  bool bare_line_end() const { return dots_.bare_line_end() || chunks_.lines.bare_line_end(); }
   void say(int code, std::string text) { out_ += Reply::make(code, std::move(text)).wire(); }
 
   ServerOptions options_;
@@ -134,7 +150,7 @@ class Server {
 
   Transaction transaction_ = Transaction::none;
   PathArgument path_;
-  bool body_8bit_ = false;
+  Body body_ = Body::unset;
   bool smtputf8_ = false;
   bool requiretls_ = false;
   MailDsn mail_dsn_;
@@ -142,6 +158,13 @@ class Server {
   std::size_t recipients_ = 0;  // accepted
   std::size_t asked_recipients_ = 0;
   DotReader dots_;
+  struct Chunks {
+    bool begun = false;      // the transaction's text comes by BDAT, and its owner was asked
+    Chunk current;           // the last that was announced
+    std::uint64_t left = 0;  // octets of it still to come
+    std::string refusal;     // the owner's reply, to be said behind the chunk
+    TextLines lines;
+  } chunks_;
   std::uint64_t size_ = 0;
 };
 

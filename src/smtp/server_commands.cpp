@@ -38,6 +38,8 @@ Server::MaybeAction Server::run() {
       return bare ? starttls() : refuse(501, "5.5.4 STARTTLS takes no argument");
     case Verb::data:
       return bare ? data() : refuse(501, "5.5.4 DATA takes no argument");
+    case Verb::bdat:
+      return bdat(command.argument);
     case Verb::rset:
       if (!bare) return refuse(501, "5.5.4 RSET takes no argument");
       say(250, "2.0.0 reset");
@@ -51,10 +53,15 @@ Server::MaybeAction Server::run() {
       say(250, "2.0.0 ok");
       break;
     case Verb::vrfy:
+      if (bare) return refuse(501, "5.5.4 VRFY takes an address");
       say(252, "2.5.0 send some mail, and I will try");
       break;
+    case Verb::expn:
+      return refuse(502, "5.5.1 no list is expanded here");
+    case Verb::etrn:
+      return refuse(502, "5.5.1 no queue is started from here");
     case Verb::help:
-      say(214, "2.0.0 RFC 5321");
+      say(214, "2.0.0 RFC 5321; EHLO says what there is besides");
       break;
     case Verb::unknown:
       return unknown();
@@ -87,6 +94,8 @@ Server::MaybeAction Server::hello(const Command& command) {
     if (options_.max_message_size > 0)
       reply.lines.push_back(fmt::format("SIZE {}", options_.max_message_size));
     if (options_.eight_bit_mime) reply.lines.emplace_back("8BITMIME");
+    if (options_.chunking) reply.lines.emplace_back("CHUNKING");
+    if (binary_mime()) reply.lines.emplace_back("BINARYMIME");
     if (options_.smtputf8) reply.lines.emplace_back("SMTPUTF8");
     if (options_.dsn) reply.lines.emplace_back("DSN");
     if (options_.requiretls && tls_) reply.lines.emplace_back("REQUIRETLS");
@@ -130,9 +139,15 @@ bool Server::take_parameter(const Parameter& p) {
   }
   if (p.keyword == "BODY" && options_.eight_bit_mime) {
     const std::string value = keyword(p.value);
-    body_8bit_ = value == "8BITMIME";
-    if (body_8bit_ || value == "7BIT") return true;
-    refuse(501, "5.5.4 BODY= is 7BIT or 8BITMIME");
+    const bool again = body_ != Body::unset;
+    body_ = value == "7BIT"                          ? Body::seven_bit
+            : value == "8BITMIME"                    ? Body::eight_bit
+            : value == "BINARYMIME" && binary_mime() ? Body::binary
+                                                     : Body::unset;
+    if (body_ != Body::unset && !again) return true;
+    refuse(501, again           ? "5.5.4 BODY= comes twice"
+                : binary_mime() ? "5.5.4 BODY= is 7BIT, 8BITMIME or BINARYMIME"
+                                : "5.5.4 BODY= is 7BIT or 8BITMIME");
     return false;
   }
   if (p.keyword == "SMTPUTF8" && options_.smtputf8 && !p.has_value) {
@@ -174,7 +189,8 @@ Server::MaybeAction Server::mail(std::string_view argument) {
   auto path = parse_mail(argument);
   if (!path) return refuse(501, "5.1.7 " + path.error().detail);
   path_ = std::move(*path);
-  body_8bit_ = smtputf8_ = requiretls_ = false;
+  body_ = Body::unset;
+  smtputf8_ = requiretls_ = false;
   mail_dsn_ = {};
   for (const Parameter& p : path_.parameters) {
     if (!take_parameter(p)) return std::nullopt;
@@ -187,13 +203,14 @@ Server::MaybeAction Server::mail(std::string_view argument) {
 // What a client sent in one group with a MAIL that was then refused is no error of its own.
 Server::MaybeAction Server::out_of_turn() {
   if (transaction_ == Transaction::none) return refuse(503, "5.5.1 MAIL first");
-  say(503, "5.5.1 MAIL was refused");
+  say(503, "5.5.1 the transaction was refused: RSET or MAIL");
   count_idle();
   return std::nullopt;
 }
 
 Server::MaybeAction Server::rcpt(std::string_view argument) {
   if (transaction_ != Transaction::open) return out_of_turn();
+  if (chunks_.begun) return refuse(503, "5.5.1 the message has begun");
   // RFC 5321 4.5.3.1.10: the client keeps the rest for another transaction; it has done nothing wrong.
   if (recipients_ >= options_.max_recipients) {
     say(452, "4.5.3 too many recipients");
@@ -211,13 +228,26 @@ Server::MaybeAction Server::rcpt(std::string_view argument) {
   return ask(Kind::rcpt);
 }
 
+bool Server::no_data_now() {
+  if (transaction_ != Transaction::open) {
+    out_of_turn();
+  } else if (recipients_ > 0) {
+    return false;
+  } else if (asked_recipients_ == 0) {
+    refuse(503, "5.5.1 RCPT first");
+  } else {
+    say(554, "5.5.1 no valid recipients");  // RFC 2920 3.1: it could not know
+    count_idle();
+  }
+  return true;
+}
+
 Server::MaybeAction Server::data() {
-  if (transaction_ != Transaction::open) return out_of_turn();
-  if (recipients_ > 0) return ask(Kind::data);
-  if (asked_recipients_ == 0) return refuse(503, "5.5.1 RCPT first");
-  say(554, "5.5.1 no valid recipients");  // RFC 2920 3.1: it could not know
-  count_idle();
-  return std::nullopt;
+  if (no_data_now()) return std::nullopt;
+  // RFC 3030 2, 3
+  if (chunks_.begun) return refuse(503, "5.5.1 the message has begun by BDAT");
+  if (body_binary()) return refuse(503, "5.5.1 BODY=BINARYMIME needs BDAT");
+  return ask(Kind::data);
 }
 
 }  // namespace pinnace::smtp

@@ -79,6 +79,68 @@ class Intake(LabTest):
         )
         self.assertEqual(501, client.mail("alice@sender.test", ["ENVID=1", "ENVID=2"])[0])
 
+    # RFC 3030: a message in chunks, sent together with what stands around them, reaches Postfix as any other;
+    # a text that is no lines is refused, and what is in it is no command.
+    def test_a_message_comes_in_chunks(self):
+        self.relay(limits={"max_message_size": 200_000}).start()
+        conversation = self.conversation()
+        self.assertRegex(conversation.ask("EHLO a"), "(?s)-CHUNKING\r\n.*-BINARYMIME\r\n")
+        envelope = b"MAIL FROM:<alice@sender.test>\r\nRCPT TO:<carol@plain.test>\r\n"
+        header = b"Message-ID: <chunks@sender.test>\r\nSubject: x\r\n\r\n"
+        body = b".\r\n" + (b"y" * 98 + b"\r\n") * 1000
+        evil = b"x\n.\nMAIL FROM:<evil@sender.test>\r\nRCPT TO:<carol@plain.test>\r\n"
+        conversation.send(
+            envelope
+            + b"BDAT %d\r\n%s" % (len(header), header)
+            + b"BDAT %d\r\n%s" % (len(body), body)
+            + b"BDAT 0 LAST\r\n"
+            + envelope
+            + b"BDAT %d LAST\r\n%s" % (len(evil), evil)
+            + envelope
+            + b"BDAT 300000\r\n"
+            + (b"z" * 298 + b"\r\n") * 1000
+            + b"BDAT 4 LAST\r\nend\n"
+            + b"NOOP\r\n"
+        )
+        for expected in (
+            "250 2.1.0",
+            "250 2.1.5",
+            f"250 2.0.0 {len(header)} octets",
+            f"250 2.0.0 {len(body)} octets",
+            "250 2.0.0 queued",
+            "250 2.1.0",
+            "250 2.1.5",
+            "554 5.6.0",
+            "250 2.1.0",
+            "250 2.1.5",
+            "552 5.3.4",
+            "503 5.5.1",
+            "250 2.0.0 ok",
+        ):
+            self.assertRegex(conversation.reply(), f"^{expected}")
+        self.lab.plain.wait_for_message(b"Message-ID: <chunks@sender.test>")
+        (message,) = [m for m in self.lab.plain.messages() if b"<chunks@sender.test>" in m]
+        self.assertTrue(message.endswith(body.replace(b"\r\n", b"\n")), message[-200:])
+        self.assertRegex(conversation.ask("BDAT 18446744073709551616 LAST"), "^501 ")
+        self.assertEqual("", conversation.reply(), "the session has ended")
+
+    # RFC 3030 3: a binary message is stored octet by octet, and never goes where it would be damaged.
+    def test_a_binary_message_is_taken_by_bdat_only(self):
+        relay = self.relay().start()
+        conversation = self.conversation()
+        for command, expected in (
+            ("EHLO a", "250"),
+            ("MAIL FROM:<alice@sender.test> BODY=BINARYMIME", "250"),
+            ("RCPT TO:<a@dead.test>", "250"),
+            ("DATA", "503 5.5.1"),
+        ):
+            self.assertRegex(conversation.ask(command), f"^{expected}")
+        octets = b"Subject: b\r\nContent-Transfer-Encoding: binary\r\n\r\n" + bytes(range(256)) * 300
+        conversation.send(b"BDAT %d LAST\r\n%s" % (len(octets), octets))
+        self.assertRegex(conversation.reply(), "^250 2.0.0 queued")
+        (message,) = relay.queue()
+        self.assertGreater(message["size"], len(octets))
+
     # RFC 5321 4.5.3.1: limits; and none of it harms the next client.
     def test_hostile_input_gets_an_answer_and_the_relay_lives(self):
         relay = self.relay().start()
