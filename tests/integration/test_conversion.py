@@ -4,8 +4,8 @@ same once it is read."""
 import email
 import email.policy
 
-from lab import DEAD
-from support import LabTest
+from lab import DEAD, RELAY, RELAY_PORT
+from support import Conversation, LabTest
 
 PARTS = b"""MIME-Version: 1.0\r
 From: alice@sender.test\r
@@ -81,6 +81,25 @@ Message-ID: %s\r
 Content-Type: text/plain; charset=utf-8\r
 Content-Transfer-Encoding: 8bit\r
 \r
+"""
+
+
+BINARY = b"""MIME-Version: 1.0\r
+Message-ID: %s\r
+Content-Type: multipart/mixed; boundary="outer"\r
+Content-Transfer-Encoding: binary\r
+\r
+--outer\r
+Content-Type: text/plain; charset=utf-8\r
+Content-Transfer-Encoding: 8bit\r
+\r
+Gr\xc3\xbc\xc3\x9fe\r
+--outer\r
+Content-Type: application/octet-stream\r
+Content-Transfer-Encoding: binary\r
+\r
+""" + bytes(range(256)) + b"\n.\r\r\n.\r\n" + bytes(2000) + b"""\r
+--outer--\r
 """
 
 
@@ -165,3 +184,27 @@ class Conversion(LabTest):
         self.relay(delivery={"convert": False}).start()
         _, token = self.send(PARTS, "unchanged")
         self.assert_bounced(token, "no 8BITMIME")
+
+    # RFC 3030 3: what no Postfix takes is made text for it, and only what must be.
+    def test_binary_arrives_as_base64(self):
+        self.relay(delivery={"chunking": False}).start()
+        for recipient, postfix, text in (
+            ("carol@plain.test", self.lab.plain, b"Gr\xc3\xbc\xc3\x9fe\n"),
+            ("carol@dead.test", self.old, b"Gr=C3=BC=C3=9Fe\n"),
+        ):
+            with self.subTest(recipient):
+                identity = f"<binary.{recipient}>".encode()
+                octets = BINARY.replace(b"%s", identity, 1)
+                conversation = Conversation(RELAY, RELAY_PORT)
+                self.addCleanup(conversation.close)
+                self.assertRegex(conversation.reply(), "^220 ")
+                self.assertIn("BINARYMIME", conversation.ask("EHLO client.sender.test"))
+                for command in ("MAIL FROM:<alice@sender.test> BODY=BINARYMIME", f"RCPT TO:<{recipient}>"):
+                    self.assertRegex(conversation.ask(command), "^250 ")
+                conversation.send(b"BDAT %d LAST\r\n" % len(octets) + octets)
+                self.assertRegex(conversation.reply(), "^250 ")
+                received = postfix.wait_for_message(b"Message-ID: " + identity)
+                self.assertEqual(leaves(octets)[1], leaves(received)[1])
+                self.assertEqual(with_lf(leaves(octets))[0], leaves(received)[0])
+                self.assertIn(text, received)
+                self.assertNotIn(b"\0", received)
