@@ -94,6 +94,11 @@ void read_delivery(TomlFile& file, RelayConfig& c) {
       static_cast<std::size_t>(s.integer("messages_per_connection", 1000, 1, 1000000));
   c.delivery.chunking = s.flag("chunking", true);
   c.delivery.convert = s.flag("convert", true);
+  c.delivery.connection_lifetime = s.duration("connection_lifetime", std::chrono::hours(1));
+  c.delivery.resumption_lifetime = s.duration("resumption_lifetime", std::chrono::hours(1));
+  // RFC 8446 4.6.1
+  if (c.delivery.resumption_lifetime > std::chrono::days(7))
+    s.problem("resumption_lifetime", "at most 7d is taken (RFC 8446 4.6.1)");
 }
 
 void read_queue(TomlFile& file, RelayConfig& c) {

@@ -46,7 +46,12 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
     if (deliverer) deliverer->wake(domain);
   });
   if (!queue) return std::unexpected(queue.error());
-  delivery::Tools tools{loop, clock, config.delivery, tls::ClientContext(), *roots};
+  delivery::Tools tools{loop,
+                        clock,
+                        config.delivery,
+                        tls::ClientContext(),
+                        *roots,
+                        std::make_shared<tls::SessionCache>(config.delivery.resumption_lifetime)};
   deliverer = std::make_unique<delivery::Deliverer>(tools, **queue, gatherer, pins);
   relay::Relay relay(loop, clock, **queue, config.relay, *certificate);
   RelayCommands commands(**queue, pins, gatherer, sts, rules, clock);

@@ -63,6 +63,18 @@ bool matches(Tools& tools, const Session& session, const std::optional<pins::Pin
   return tls::match_pins(session.handshake().chain, existing->live_pins(now), names, &tools.roots, now).ok;
 }
 
+// May this session teach what its advert says? A resumed one proved no key anew: it confirms nothing, and
+// where its advert does not fit the chain that was kept, the next full handshake is to tell.
+bool teaches(Session& session, const std::optional<pins::PinSet>& existing, const Heard& heard,
+             const pins::Session& s) {
+  if (!session.handshake().resumed) return true;
+  const bool confirms = existing && existing->stage == pins::Stage::provisional;
+  const bool other_key = heard.advert && !heard.advert->withdraws() && s.matching.empty();
+  if (!confirms && !other_key && s.existing_matches) return true;
+  session.forget_tickets();
+  return false;
+}
+
 io::Task<void> apply(discovery::PinStore& store, const Session& session, pins::Binding binding,
                      pins::Noted noted) {
   report(noted, session);
@@ -132,9 +144,11 @@ io::Task<void> learn_host(Tools& tools, discovery::PinStore& store, Session& ses
     s.existing_matches = matches(tools, session, *existing, names);
     s.authenticated = session.webpki_valid() || session.dane_valid();
     const pins::Binding binding{pins::Scope::host, host_key};
-    pins::Noted noted =
-        pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());
-    co_await apply(store, session, binding, std::move(noted));
+    if (teaches(session, *existing, heard, s)) {
+      pins::Noted noted =
+          pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());
+      co_await apply(store, session, binding, std::move(noted));
+    }
   }
   co_await learn_stsec(tools, store, session, host_key);
 }
@@ -159,6 +173,7 @@ io::Task<void> learn_domain(Tools& tools, discovery::PinStore& store, Session& s
       tls::webpki_problem(session.handshake().chain, domain, tools.roots, tools.clock.now()).empty();
   const bool host_valid = session.webpki_valid() || session.dane_valid();
   s.authenticated = names_domain || (host_valid && mx_vouched);
+  if (!teaches(session, *existing, heard, s)) co_return;
   const pins::Binding binding{pins::Scope::domain, domain};
   pins::Noted noted =
       pins::note(tools.settings.noting, binding, *existing, heard.advert, s, tools.clock.now());

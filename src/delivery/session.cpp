@@ -55,7 +55,11 @@ io::Task<Attempt<bool>> Session::open_once() {
   const Tls tls = decision_->tls_required ? Tls::required
                   : decision_->tls_never  ? Tls::none
                                           : Tls::opportunistic;
-  return try_open(tls);
+  auto opened = co_await try_open(tls);
+  if (opened || !stale_ticket_) co_return opened;
+  // The server may have another certificate since, or not know what to make of the ticket.
+  forget_tickets();
+  co_return co_await try_open(tls);
 }
 
 io::Task<Attempt<bool>> Session::open() {
@@ -92,7 +96,16 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   auto end = co_await run();
   if (!end) co_return std::unexpected(end.error());
   stream_->set_idle_timeout(tools_.settings.command_timeout);
-  co_return check_offers();
+  auto offers = check_offers();
+  if (!offers) co_return offers;
+  opened_ = tools_.clock.now();
+  keep_tickets();
+  co_return true;
+}
+
+bool Session::reusable() const {
+  return client_ && client_->reusable() && messages_ < tools_.settings.messages_per_connection && opened_ &&
+         tools_.clock.now() - *opened_ < tools_.settings.connection_lifetime;
 }
 
 // RFC 8689 4.2.1 step 5: what the EHLO reply inside TLS must have.
@@ -146,28 +159,67 @@ io::Task<Attempt<Kind>> Session::run() {
 }
 
 io::Task<Attempt<bool>> Session::take_tls() {
-  std::string sni = host_name_.starts_with('[') ? std::string() : decision_->server_name;
-  auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(sni));
+  tls::ClientHello hello;
+  if (!host_name_.starts_with('[')) hello.server_name = decision_->server_name;
+  const std::optional<tls::KeptTicket> offered = ticket_to_offer();
+  if (offered) hello.resume = offered->ticket;
+  stale_ticket_ = false;
+  auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(hello));
   if (!shaken) {
-    handshake_failure_ = shaken.error().detail;
-    Problem p = lost(shaken.error());
-    const policy::Verdict v = policy::judge_without_tls(*decision_, shaken.error().detail, address_.str());
-    if (!v.usable) {
-      p.policy = true;
-      // A handshake that the network broke off proves nothing for good.
-      p.permanent = v.permanent && shaken.error().code == "tls.handshake";
-      p.status = v.permanent && !p.permanent ? "4.7.10" : v.status;
-      p.failure = "validation-failure";
-      p.failed = v.failed;
-      p.reason = v.sentence;
-    }
-    co_return std::unexpected(p);
+    stale_ticket_ = offered && shaken.error().code == "tls.handshake";
+    co_return std::unexpected(no_handshake(shaken.error()));
   }
   handshake_ = std::move(*shaken);
+  proven_ = handshake_.resumed ? offered->proven : tools_.clock.now();
+  // RFC 8446 C.4: a ticket is used once. A session of TLS 1.2 is good for more than one.
+  if (handshake_.resumed && !offered->ticket.for_one_use())
+    handshake_.tickets->arrived.push_back(offered->ticket);
   auto verified = verify();
+  stale_ticket_ = handshake_.resumed && !verified;
   if (!verified) co_return std::unexpected(verified.error());
   client_->tls_established();
   co_return true;
+}
+
+Problem Session::no_handshake(const base::Error& error) {
+  handshake_failure_ = error.detail;
+  Problem p = lost(error);
+  const policy::Verdict v = policy::judge_without_tls(*decision_, error.detail, address_.str());
+  if (v.usable) return p;
+  p.policy = true;
+  // A handshake that the network broke off proves nothing for good.
+  p.permanent = v.permanent && error.code == "tls.handshake";
+  p.status = v.permanent && !p.permanent ? "4.7.10" : v.status;
+  p.failure = "validation-failure";
+  p.failed = v.failed;
+  p.reason = v.sentence;
+  return p;
+}
+
+// All that two sessions have in common where one is resumed as the other: no policy inherits another's, and
+// no server another's secrets.
+std::string Session::resumption_key() const {
+  const auto& from = tools_.settings.source_address;
+  return fmt::format("{} {} {} {} {}", host_name_, address_.str(), tools_.settings.port,
+                     from ? from->str() : "-", decision_->key);
+}
+
+std::optional<tls::KeptTicket> Session::ticket_to_offer() {
+  if (!tools_.resumable || stale_ticket_ || !decision_->resumable()) return std::nullopt;
+  return tools_.resumable->take(resumption_key(), tools_.clock.now());
+}
+
+// Those of a session that satisfied its decision.
+void Session::keep_tickets() {
+  if (!tools_.resumable || !handshake_.tickets || !decision_->resumable()) return;
+  for (tls::Ticket& ticket : handshake_.tickets->arrived)
+    tools_.resumable->keep(resumption_key(), {std::move(ticket), proven_}, tools_.clock.now());
+  handshake_.tickets->arrived.clear();
+}
+
+void Session::forget_tickets() {
+  if (tools_.resumable) tools_.resumable->forget(resumption_key());
+  if (handshake_.tickets) handshake_.tickets->arrived.clear();
 }
 
 // Every requirement against the chain, before the second EHLO.
@@ -221,7 +273,8 @@ policy::Finding Session::find(const policy::Requirement& r, base::Time now, std:
 }
 
 std::string Session::tls_text() const {
-  return handshake_.version.empty() ? "none" : handshake_.version + "/" + handshake_.cipher;
+  if (handshake_.version.empty()) return "none";
+  return handshake_.version + "/" + handshake_.cipher + (handshake_.resumed ? "/resumed" : "");
 }
 
 bool Session::dane_valid() const {
@@ -266,6 +319,7 @@ io::Task<void> Session::quit() {
   constexpr base::Seconds kGoodbye{5};
   stream_->set_idle_timeout(kGoodbye);
   stream_->set_deadline(io::Steady::now() + kGoodbye);
+  if (opened_) keep_tickets();  // some servers send them late
   if (client_->can_quit() && !handshake_failure_) {
     client_->quit();
     const auto end = co_await run();

@@ -25,6 +25,7 @@ struct Tools {
   const Settings& settings;
   tls::ClientContext tls;
   tls::TrustStore roots;
+  std::shared_ptr<tls::SessionCache> resumable = nullptr;  // null: every handshake is a full one
 };
 
 class Session {
@@ -32,8 +33,9 @@ class Session {
   Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, std::string host_name,
           io::IpAddress address);
 
-  // Connects, says EHLO, takes TLS and verifies what the decision requires. Where TLS is not required
-  // and fails, tries once more without.
+  // Connects, says EHLO, takes TLS, resumed where the decision lets it, and verifies what the decision
+  // requires. Where a session that was resumed does not satisfy it, tries once more with a full handshake;
+  // where TLS is not required and fails, once more without.
   io::Task<Attempt<bool>> open();
   // The same once, for who wants to know: where TLS fails, tls_problem() says why.
   io::Task<Attempt<bool>> open_once();
@@ -42,9 +44,7 @@ class Session {
   io::Task<Attempt<std::vector<smtp::Reply>>> send(const queue::Queue& queue, const queue::Work& work);
   io::Task<void> quit();
 
-  bool reusable() const {
-    return client_ && client_->reusable() && messages_ < tools_.settings.messages_per_connection;
-  }
+  bool reusable() const;
   const policy::Decision& decision() const { return *decision_; }
   const smtp::Capabilities& capabilities() const { return client_->capabilities(); }
   bool connected() const { return client_ != nullptr; }  // else there are no capabilities
@@ -60,15 +60,21 @@ class Session {
   const std::string& host_name() const { return host_name_; }
   const io::IpAddress& address() const { return address_; }
   const std::string& verified_by() const { return verified_by_; }  // for the log
-  std::string tls_text() const;                                    // for the log: "TLSv1.3/..."; "none"
+  std::string tls_text() const;  // for the log: "TLSv1.3/CIPHER", "TLSv1.3/CIPHER/resumed", "none"
   const std::vector<policy::Finding>& findings() const { return findings_; }
   std::size_t messages() const { return messages_; }
   std::set<std::string>& domains_learned() { return domains_learned_; }
+  // The next session is not resumed from this one or any like it.
+  void forget_tickets();
 
  private:
   io::Task<Attempt<bool>> try_open(smtp::Client::Tls tls);
   io::Task<Attempt<smtp::Client::Kind>> run();  // until ready, done or send_body
   io::Task<Attempt<bool>> take_tls();
+  Problem no_handshake(const base::Error& error);
+  std::string resumption_key() const;
+  std::optional<tls::KeptTicket> ticket_to_offer();
+  void keep_tickets();
   Attempt<bool> verify();
   policy::Finding find(const policy::Requirement& requirement, base::Time now, std::string& by) const;
   Attempt<bool> check_offers();
@@ -100,6 +106,9 @@ class Session {
   std::unique_ptr<io::Stream> stream_;
   std::unique_ptr<smtp::Client> client_;
   tls::Handshake handshake_;
+  base::Time proven_{};        // when the peer proved that it holds the leaf's key
+  bool stale_ticket_ = false;  // the handshake that took one, or might have, came to nothing
+  std::optional<base::Time> opened_;
   std::vector<policy::Finding> findings_;
   bool webpki_valid_ = false;
   std::optional<std::string> handshake_failure_;

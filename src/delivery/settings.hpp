@@ -29,6 +29,9 @@ struct Settings {
   std::size_t messages_per_connection = 1000;
   bool chunking = true;  // BDAT to a server that offers CHUNKING (RFC 3030)
   bool convert = true;   // what the host does not take of a text is written so that it does
+  base::Milliseconds connection_lifetime = std::chrono::hours(1);  // no message begins later than that
+  // How long after a full handshake sessions are resumed from it; 0: never.
+  base::Seconds resumption_lifetime = std::chrono::hours(1);
   // "TLS-Required: No" in a message waives what its recipients' policies demand (RFC 8689 3).
   bool honour_tls_required_no = true;
   pins::NotingSettings noting;

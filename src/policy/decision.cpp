@@ -64,6 +64,11 @@ std::string_view to_string(MxVouched by) {
   return "rule";
 }
 
+bool Decision::resumable() const {
+  return std::none_of(requirements.begin(), requirements.end(),
+                      [](const Requirement& r) { return r.demand == Demand::pins && !r.enforced; });
+}
+
 std::string Decision::summary() const {
   std::string out;
   for (const Requirement& r : requirements) {

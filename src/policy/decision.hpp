@@ -63,6 +63,10 @@ struct Decision {
   // was made under another.
   std::string key;
 
+  // May a TLS session be resumed under it? Not where each handshake counts: provisional pins become enforced
+  // by sessions in which the peer proved its key (pinning-protocol 3).
+  bool resumable() const;
+
   std::string sentence() const;  // all of it, for people
   std::string summary() const;   // for the log: "dane, pkp-host (tested)"; "none"
 };

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "tls/chain_impl.hpp"
+#include "tls/resumption_impl.hpp"
 
 namespace pinnace::tls {
 
@@ -19,8 +20,6 @@ struct ServerContext::Impl {
 };
 
 namespace {
-
-constexpr std::size_t kMaxChain = 10;  // certificates; nobody needs more
 
 void set_common(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
@@ -73,11 +72,14 @@ const BIO_METHOD* socket_method() {
 // TLS records over the stream's own socket.
 class TlsTransport final : public io::Transport {
  public:
-  TlsTransport(SslPtr ssl, io::Socket& socket) : ssl_(std::move(ssl)) {
+  // `tickets`: where those that arrive go; null on the server's side.
+  TlsTransport(SslPtr ssl, io::Socket& socket, std::shared_ptr<Tickets> tickets)
+      : tickets_(std::move(tickets)), ssl_(std::move(ssl)) {
     BIO* const bio = BIO_new(socket_method());
     BIO_set_data(bio, &socket);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
+    collect(ssl_.get(), tickets_.get());
   }
 
   Outcome read(io::Socket&, char* to, std::size_t size) override {
@@ -130,6 +132,7 @@ class TlsTransport final : public io::Transport {
     return {State::failed, 0, take_error()};
   }
 
+  std::shared_ptr<Tickets> tickets_;
   SslPtr ssl_;
   bool broken_ = false;
 
@@ -137,19 +140,8 @@ class TlsTransport final : public io::Transport {
   bool bad_signature_ = false;
 };
 
-PeerChain chain_of(SSL* ssl) {
-  auto impl = std::make_shared<PeerChain::Impl>();
-  STACK_OF(X509)* presented = SSL_get_peer_cert_chain(ssl);  // on the client's side with the leaf
-  for (int i = 0; presented && i < sk_X509_num(presented) && impl->certificates.size() < kMaxChain; ++i) {
-    X509* one = sk_X509_value(presented, i);
-    X509_up_ref(one);
-    impl->certificates.emplace_back(one);
-  }
-  return PeerChain(std::move(impl));
-}
-
-io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, bool client) {
-  auto transport = std::make_unique<TlsTransport>(std::move(owned), stream.socket());
+io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::shared_ptr<Tickets> tickets) {
+  auto transport = std::make_unique<TlsTransport>(std::move(owned), stream.socket(), tickets);
   for (;;) {
     const io::Transport::Outcome step = transport->handshake();
     if (step.state == io::Transport::State::done) break;
@@ -172,7 +164,10 @@ io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, bool c
   Handshake done;
   done.version = SSL_get_version(transport->ssl());
   done.cipher = SSL_get_cipher_name(transport->ssl());
-  if (client) done.chain = chain_of(transport->ssl());
+  done.resumed = SSL_session_reused(transport->ssl()) == 1;
+  if (tickets) done.chain = presented_chain(transport->ssl());
+  if (tickets && !resumption_is_safe(transport->ssl())) tickets->arrived.clear();
+  done.tickets = std::move(tickets);
   stream.set_transport(std::move(transport));
   co_return done;
 }
@@ -212,7 +207,7 @@ ClientContext::ClientContext() {
   set_common(made->context.get());
   // The chain is judged after the handshake, by verify.hpp; the handshake's own signature always is in it.
   SSL_CTX_set_verify(made->context.get(), SSL_VERIFY_NONE, nullptr);
-  SSL_CTX_set_session_cache_mode(made->context.get(), SSL_SESS_CACHE_OFF);
+  take_tickets(made->context.get());
   // Deliveries are few and busy: their buffers stay.
   SSL_CTX_clear_mode(made->context.get(), SSL_MODE_RELEASE_BUFFERS);
   impl_ = std::move(made);
@@ -264,18 +259,20 @@ base::Result<pins::Pin> pin_of_file(const std::string& file) {
   return spki_pin(key->get());
 }
 
-io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context,
-                                               std::string server_name) {
+io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, ClientHello hello) {
   SslPtr ssl(SSL_new(context.impl().context.get()));
   SSL_set_connect_state(ssl.get());
-  if (!server_name.empty()) SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
-  co_return co_await shake(stream, std::move(ssl), true);
+  if (!hello.server_name.empty()) SSL_set_tlsext_host_name(ssl.get(), hello.server_name.c_str());
+  if (hello.resume) SSL_set_session(ssl.get(), hello.resume->impl().session.get());
+  auto tickets = std::make_shared<Tickets>();
+  co_return co_await shake(stream, std::move(ssl), std::move(tickets));
 }
 
 io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context) {
   SslPtr ssl(SSL_new(context.impl().context.get()));
   SSL_set_accept_state(ssl.get());
-  co_return co_await shake(stream, std::move(ssl), false);
+  std::shared_ptr<Tickets> none;
+  co_return co_await shake(stream, std::move(ssl), std::move(none));
 }
 
 }  // namespace pinnace::tls

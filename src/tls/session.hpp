@@ -3,17 +3,21 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "io/stream.hpp"
 #include "tls/chain.hpp"
+#include "tls/resumption.hpp"
 
 namespace pinnace::tls {
 
 struct Handshake {
   std::string version;  // "TLSv1.3"
   std::string cipher;
-  PeerChain chain;  // empty on the server's side
+  PeerChain chain;                   // empty on the server's side
+  bool resumed = false;              // then the chain is that of the full handshake
+  std::shared_ptr<Tickets> tickets;  // on the client's side: they come while it reads
 };
 
 class ClientContext {
@@ -44,12 +48,16 @@ class ServerContext {
 // The pin of a PEM file with a private key, a public key or a certificate. Error "tls.key".
 base::Result<pins::Pin> pin_of_file(const std::string& file);
 
+struct ClientHello {
+  std::string server_name;       // the SNI; empty: none
+  std::optional<Ticket> resume;  // offered: the server takes it or not
+};
+
 // The handshake within the stream's own time limits; afterwards the stream speaks TLS. The peer has then
-// proved that it holds the leaf's key, and nothing else: look at `chain` with verify.hpp before a
-// word is said. Nothing may be left unread from before. `server_name` is the SNI; empty: none. Errors:
-// "tls.handshake", io's own.
-io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context,
-                                               std::string server_name);
+// proved that it holds the leaf's key, now or at the handshake that the session is resumed from, and nothing
+// else: look at `chain` with verify.hpp before a word is said. Nothing may be left unread from before.
+// Errors: "tls.handshake", io's own.
+io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, ClientHello hello);
 io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context);
 
 }  // namespace pinnace::tls

@@ -4,67 +4,20 @@
 #include <gtest/gtest.h>
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
-#include <sys/socket.h>
-
-#include <csignal>
-#include <filesystem>
-#include <fstream>
 
 #include "tls/certificate_fixture.hpp"
+#include "tls/session_fixture.hpp"
 
 namespace pinnace::tls {
 namespace {
 
 using namespace std::chrono_literals;
 using namespace testing_certificates;
+using namespace testing_sessions;
 using testing::HasSubstr;
 
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = testing::TempDir() + "pinnace_tls_XXXXXX";
-    path = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path + "/" + name) << text;
-    return path + "/" + name;
-  }
-};
-
-// Two ends of a connection on one loop; the client's is a Stream, the server's a descriptor.
-struct Pair {
-  Pair() {
-    std::signal(SIGPIPE, SIG_IGN);
-    int fds[2];
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    client = std::make_unique<io::Stream>(loop, fds[0], "the server");
-    server = std::make_unique<io::Stream>(loop, fds[1], "the client");
-    client->set_idle_timeout(5s);
-    server->set_idle_timeout(5s);
-  }
-  io::Loop loop;
-  std::unique_ptr<io::Stream> client, server;
-};
-
-// Every wait of the tasks has its own limit, so this ends.
-io::Task<void> watch(io::Loop& loop, io::Timer& timer) {
-  while (loop.tasks() > 1) {
-    const bool elapsed = co_await timer.wait(1ms);
-    if (!elapsed) break;
-  }
-  loop.stop();
-}
-
-void run_to_the_end(io::Loop& loop) {
-  if (loop.tasks() == 0) return;
-  io::Timer timer(loop);
-  loop.spawn(watch(loop, timer));
-  loop.run();
-}
-
 io::Task<void> connect_client(io::Stream& stream, base::Result<Handshake>& out, std::string& heard) {
-  out = co_await start_client(stream, ClientContext(), "mx.x.test");
+  out = co_await start_client(stream, ClientContext(), {"mx.x.test", {}});
   if (!out) {
     stream.close();
     co_return;
@@ -128,7 +81,7 @@ io::Task<void> run_server(io::Stream& stream, SSL* ssl) {
 }
 
 io::Task<void> shake_only(io::Stream& stream, base::Result<Handshake>& out) {
-  out = co_await start_client(stream, ClientContext(), "mx.x.test");
+  out = co_await start_client(stream, ClientContext(), {"mx.x.test", {}});
   stream.close();
 }
 
