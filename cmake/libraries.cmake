@@ -12,6 +12,8 @@ pkg_check_modules(RocksDB REQUIRED IMPORTED_TARGET rocksdb)
 # linked statically.
 find_library(PINNACE_UNBOUND unbound REQUIRED)
 pkg_check_modules(Idn2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(Seccomp REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(Systemd REQUIRED IMPORTED_TARGET libsystemd)
 if(PINNACE_TESTS)
   find_package(GTest REQUIRED)
 endif()

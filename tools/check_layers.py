@@ -17,6 +17,7 @@ WRAPPED = {
     r"unbound\.h": {"dns"},
     r"rocksdb/": {"store"},
     r"spdlog/": {"base"},
+    r"(systemd/|seccomp\.h|linux/landlock\.h)": {"process"},
     r"idn2\.h": {"names"},
     r"toml\+\+/": {"app"},
     r"CLI/": {"app"},

@@ -49,6 +49,14 @@ LogSettings read_log(TomlFile& file) {
   return log;
 }
 
+ProcessSettings read_process(TomlFile& file) {
+  TomlSection s = file.section("process");
+  ProcessSettings process;
+  process.user = s.text("user", "");
+  process.sandbox = s.choice("sandbox", {"off", "on"}, 1) == 1;
+  return process;
+}
+
 io::PaceSettings read_pace(TomlSection& limits) {
   io::PaceSettings pace;
   pace.least = static_cast<std::uint64_t>(limits.integer("min_rate", 500, 0, 1LL << 40));
@@ -161,6 +169,7 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   if (c.certificate.empty() != c.key.empty()) s.problem("certificate", "certificate and key belong together");
   c.roots = file->section("tls").text("roots", "");
   c.log = read_log(*file);
+  c.process = read_process(*file);
   read_limits(*file, c);
   read_delivery(*file, c);
   read_queue(*file, c);
@@ -200,6 +209,7 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   c.gate.rua = a.text("rua", "");
   c.gate.stsec_max_age = a.duration("stsec_max_age", base::Seconds(0));
   c.log = read_log(*file);
+  c.process = read_process(*file);
   TomlSection l = file->section("limits");
   c.gate.max_sessions = static_cast<std::size_t>(l.integer("max_sessions", 1000, 1, 100000));
   c.gate.max_sessions_per_client =

@@ -23,6 +23,11 @@ struct LogSettings {
   std::string file;  // empty: standard error
 };
 
+struct ProcessSettings {
+  std::string user;     // empty: whoever starts it
+  bool sandbox = true;  // as far as the kernel has one
+};
+
 struct RelayConfig {
   relay::Settings relay;
   delivery::Settings delivery;
@@ -30,6 +35,7 @@ struct RelayConfig {
   dns::Settings dns;
   store::Settings store;
   LogSettings log;
+  ProcessSettings process;
   std::string data;
   std::string control;
   std::string certificate;  // empty: no STARTTLS on the listener
@@ -43,6 +49,7 @@ struct RelayConfig {
 struct GateConfig {
   gate::Settings gate;
   LogSettings log;
+  ProcessSettings process;
   std::string certificate;
   std::string key;
   std::string backup_key;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "api/control.hpp"
+#include "app/process_check.hpp"
 #include "app/service_loop.hpp"
 #include "app/services.hpp"
 
@@ -22,15 +23,20 @@ io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate,
   co_return boost::json::value(std::move(out));
 }
 
-base::Result<> run(const GateConfig& config) {
-  auto context = tls::ServerContext::load(config.certificate, config.key);
-  if (!context) return std::unexpected(context.error());
+base::Result<pins::Advert> advert_of(const GateConfig& config, const tls::ServerContext& context) {
   auto backup = tls::pin_of_file(config.backup_key);
   if (!backup) return base::fail(backup.error().code, "backup_key: " + backup.error().detail);
-  auto advert = gate::make_advert(config.gate, context->chain(), *backup);
+  return gate::make_advert(config.gate, context.chain(), *backup);
+}
+
+base::Result<> run(const GateConfig& config, const std::string& config_file) {
+  auto context = tls::ServerContext::load(config.certificate, config.key);
+  if (!context) return std::unexpected(context.error());
+  auto advert = advert_of(config, *context);
   if (!advert) return std::unexpected(advert.error());
 
   io::Loop loop;
+  if (auto done = set_up_process(loop, needs_of(config, config_file)); !done) return done;
   gate::Gate gate(loop, config.gate, *context, *advert);
   const std::vector<std::string> lines = pins::ehlo_lines(*advert);
   api::ControlServer control(
@@ -45,13 +51,14 @@ base::Result<> run(const GateConfig& config) {
                            {"hostname", config.gate.hostname},
                            {"pin", advert->pins[0].pin.str()},
                            {"backup", advert->pins[1].pin.str()}});
-  run_until_stopped(
-      loop,
-      [&] {
-        gate.stop();
-        control.stop();
-      },
-      [&] { return gate.sessions() == 0; });
+  Running running;
+  running.stop = [&] {
+    gate.stop();
+    control.stop();
+  };
+  running.stopped = [&] { return gate.sessions() == 0; };
+  running.status = [&gate] { return fmt::format("{} sessions", gate.sessions()); };
+  run_until_stopped(loop, running);
   return {};
 }
 
@@ -60,11 +67,23 @@ base::Result<> run(const GateConfig& config) {
 int run_gate(const std::string& config_file) {
   auto config = load_gate_config(config_file);
   if (!config) return refuse_to_start(config.error());
-  if (!set_up_log(config->log)) {
-    return refuse_to_start({"config.log", fmt::format("cannot write the log file {}", config->log.file)});
-  }
-  const auto done = run(*config);
+  set_up_log(config->log);
+  const auto done = run(*config, config_file);
   return done ? 0 : refuse_to_start(done.error());
+}
+
+int check_gate(const std::string& config_file) {
+  std::vector<base::Error> faults;
+  const auto config = load_gate_config(config_file);
+  if (!config) return report_check(config_file, {config.error()});
+  const auto context = tls::ServerContext::load(config->certificate, config->key);
+  if (!context) {
+    faults.push_back(context.error());
+  } else if (const auto advert = advert_of(*config, *context); !advert) {
+    faults.push_back(advert.error());
+  }
+  check_process(needs_of(*config, config_file), {config_file}, faults);
+  return report_check(config_file, faults);
 }
 
 }  // namespace pinnace::app

@@ -1,10 +1,13 @@
 // The command line: every command, its options, and where it goes.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 
 #include "app/commands.hpp"
 #include "app/services.hpp"
+#include "process/confinement.hpp"
 
 namespace {
 
@@ -270,7 +273,9 @@ int main(int argc, char** argv) {
       "its keys.",
       "pinnace");
   root.require_subcommand(1);
-  root.set_version_flag("--version", PINNACE_VERSION);
+  root.set_version_flag("--version", [] {
+    return fmt::format("{}\nconfinement on this kernel: {}", PINNACE_VERSION, process::available().str());
+  });
   int code = 0;
   std::string config, id, name;
   app::Service service{default_control(), false};
@@ -281,7 +286,7 @@ int main(int argc, char** argv) {
   app::RuleRequest rule{service, "", "", ""};
   app::ExplainRequest explain{.service = service, .config = "", .recipient = ""};
   app::CheckRequest domains;
-  bool json = false, all = false;
+  bool json = false, all = false, check_only = false;
   // Monitoring takes 1 and 2 of `check` for verdicts; of `lint`, `match` and `verify` 1 is the answer "no".
   const std::string_view first = argc > 1 ? argv[1] : "";
   const bool checks = first == "check";
@@ -296,9 +301,12 @@ int main(int argc, char** argv) {
         ->add_option("--config", config,
                      "The configuration, TOML (docs/configuration.md); try 'pinnace config check'")
         ->required();
+    command->add_flag("--check", check_only,
+                      "Start nothing: is the configuration good, and all that it names usable? "
+                      "Exit code: 0 yes, 1 no");
   }
-  relay->callback([&] { code = app::run_relay(config); });
-  gate->callback([&] { code = app::run_gate(config); });
+  relay->callback([&] { code = check_only ? app::check_relay(config) : app::run_relay(config); });
+  gate->callback([&] { code = check_only ? app::check_gate(config) : app::run_gate(config); });
   auto* configuration = root.add_subcommand("config", "Look at configurations");
   configuration->require_subcommand(1);
   auto* check = configuration->add_subcommand(

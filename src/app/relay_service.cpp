@@ -5,10 +5,12 @@
 
 #include "api/control.hpp"
 #include "app/lookups.hpp"
+#include "app/process_check.hpp"
 #include "app/relay_commands.hpp"
 #include "app/service_loop.hpp"
 #include "app/services.hpp"
 #include "delivery/deliverer.hpp"
+#include "store/format.hpp"
 
 namespace pinnace::app {
 namespace {
@@ -28,6 +30,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
 
   // Objects end in the order opposite to this; tasks that use them are dropped before (run_until_stopped).
   io::Loop loop;
+  if (auto done = set_up_process(loop, needs_of(config, config_file)); !done) return done;
   const base::SystemClock clock;
   auto resolver = dns::Resolver::create(loop, config.dns);
   if (!resolver) return std::unexpected(resolver.error());
@@ -64,22 +67,24 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   };
   if (auto started = control.start(config.control); !started) return finish(started);
   if (auto started = relay.start(); !started) return finish(started);
-  // What is wrong is logged, and nothing changes.
-  loop.on_signal(SIGHUP, [&rules] { (void)rules.reload(); });
   loop.spawn(rules.watch_waivers());
   sts.start_refreshing();
   base::log_info("ready", {{"service", "relay"},
                            {"hostname", config.relay.hostname},
                            {"queued", std::to_string((*queue)->stats().messages)}});
   for (const std::string& domain : (*queue)->due_domains()) deliverer->wake(domain);
-  run_until_stopped(
-      loop,
-      [&] {
-        relay.stop();
-        control.stop();
-        deliverer->stop();
-      },
-      [&] { return relay.sessions() == 0 && deliverer->stopped(); });
+  Running running;
+  running.stop = [&] {
+    relay.stop();
+    control.stop();
+    deliverer->stop();
+  };
+  running.stopped = [&] { return relay.sessions() == 0 && deliverer->stopped(); };
+  running.reload = [&rules] { (void)rules.reload(); };
+  running.status = [&] {
+    return fmt::format("{} messages queued, {} sessions", (*queue)->stats().messages, relay.sessions());
+  };
+  run_until_stopped(loop, running);
   return {};
 }
 
@@ -88,11 +93,24 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
 int run_relay(const std::string& config_file) {
   auto config = load_relay_config(config_file, base::SystemClock().now());
   if (!config) return refuse_to_start(config.error());
-  if (!set_up_log(config->log)) {
-    return refuse_to_start({"config.log", fmt::format("cannot write the log file {}", config->log.file)});
-  }
+  set_up_log(config->log);
   const auto done = run(*config, config_file);
   return done ? 0 : refuse_to_start(done.error());
+}
+
+int check_relay(const std::string& config_file) {
+  std::vector<base::Error> faults;
+  const auto config = load_relay_config(config_file, base::SystemClock().now());
+  if (!config) return report_check(config_file, {config.error()});
+  if (const auto roots = load_roots(*config); !roots) faults.push_back(roots.error());
+  if (const auto certificate = load_certificate(*config); !certificate) faults.push_back(certificate.error());
+  std::vector<std::string> read = {config_file};
+  if (!config->dns.trust_anchor_file.empty()) read.push_back(config->dns.trust_anchor_file);
+  check_process(needs_of(*config, config_file), read, faults);
+  if (faults.empty()) {
+    if (const auto format = store::check_format(config->data); !format) faults.push_back(format.error());
+  }
+  return report_check(config_file, faults);
 }
 
 }  // namespace pinnace::app

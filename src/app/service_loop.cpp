@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdio>
 
+#include "process/notify.hpp"
+
 namespace pinnace::app {
 
 int refuse_to_start(const base::Error& error) {
@@ -10,7 +12,7 @@ int refuse_to_start(const base::Error& error) {
   return 1;
 }
 
-bool set_up_log(const LogSettings& settings) {
+void set_up_log(const LogSettings& settings) {
   // Writes to a peer that has gone are errors, not signals.
   std::signal(SIGPIPE, SIG_IGN);
   // Until the loop takes them they ask for nothing.
@@ -18,7 +20,6 @@ bool set_up_log(const LogSettings& settings) {
   std::signal(SIGUSR1, SIG_IGN);
   base::set_log_level(settings.level);
   base::set_log_format(settings.format);
-  return settings.file.empty() || base::set_log_file(settings.file);
 }
 
 namespace {
@@ -35,23 +36,31 @@ io::Task<void> end(io::Loop& loop, const std::function<bool()>& stopped) {
 
 }  // namespace
 
-void run_until_stopped(io::Loop& loop, const std::function<void()>& stop,
-                       const std::function<bool()>& stopped) {
+void run_until_stopped(io::Loop& loop, const Running& service) {
   bool stopping = false;
   const auto begin_stop = [&] {
     if (stopping) return;
     stopping = true;
+    process::notify_stopping();
     base::log_info("stopping", {});
-    stop();
-    loop.spawn(end(loop, stopped));
+    service.stop();
+    loop.spawn(end(loop, service.stopped));
   };
   const auto reopen = [] {
     if (base::reopen_log()) return base::log_info("log_reopened", {});
     base::log_error("log_not_reopened", {{"what", "the log file cannot be opened; the old one is kept on"}});
   };
-  for (const int number : {SIGHUP, SIGUSR1}) loop.on_signal(number, reopen);
+  loop.on_signal(SIGUSR1, reopen);
+  loop.on_signal(SIGHUP, [&] {
+    process::notify_reloading();
+    reopen();
+    if (service.reload) service.reload();
+    process::notify_ready();
+  });
   loop.on_signal(SIGTERM, begin_stop);
   loop.on_signal(SIGINT, begin_stop);
+  loop.spawn(process::keep_alive(loop, service.status));
+  process::notify_ready();
   loop.run();
   loop.drop_tasks();
   base::log_info("stopped", {});

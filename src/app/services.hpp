@@ -9,4 +9,8 @@ namespace pinnace::app {
 int run_relay(const std::string& config_file);
 int run_gate(const std::string& config_file);
 
+// Could it be started, here and now? Nothing is; says each fault. 0: it could, 1: it could not.
+int check_relay(const std::string& config_file);
+int check_gate(const std::string& config_file);
+
 }  // namespace pinnace::app

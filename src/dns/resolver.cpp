@@ -1,12 +1,12 @@
 #include "dns/resolver.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unbound.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
 namespace pinnace::dns {
 namespace {
@@ -53,13 +53,12 @@ base::Result<> configure(ub_ctx* ctx, const Settings& s) {
     if (!plain(f))
       return base::fail("dns.config", fmt::format("forwarder '{}': ADDRESS@PORT is expected", f));
   }
-  std::string name = (std::filesystem::temp_directory_path() / "pinnace-unbound-XXXXXX").string();
-  const int fd = ::mkstemp(name.data());
+  // A file that lies nowhere: not every folder may be written.
+  const int fd = ::memfd_create("pinnace-unbound", MFD_CLOEXEC);
   const std::string text = config_text(s);
   const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int result = written ? ub_ctx_config(ctx, fmt::format("/proc/self/fd/{}", fd).c_str()) : UB_READFILE;
   if (fd >= 0) ::close(fd);
-  const int result = written ? ub_ctx_config(ctx, name.c_str()) : UB_READFILE;
-  ::unlink(name.c_str());
   if (result != 0) {
     return base::fail("dns.config",
                       fmt::format("the resolver refuses its settings: {}", ub_strerror(result)));

@@ -8,6 +8,7 @@
 
 #include "io/address.hpp"
 #include "io/loop.hpp"
+#include "io/reserve.hpp"
 #include "io/stream.hpp"
 #include "io/worker.hpp"
 
@@ -135,6 +136,33 @@ Task<void> read_until_timeout(Loop& loop, int fd, std::string& code) {
   char byte;
   auto n = co_await stream.read_some(&byte, 1);
   code = n ? "read" : std::string(n.error().code);
+}
+
+// A port that is reserved is nobody else's, and is listened on by who binds it.
+TEST(Listener, ReservedAddressesAreListenedOnLater) {
+  Loop loop;
+  const auto free = Listener::bind(loop, *Endpoint::parse("127.0.0.1:0"));
+  ASSERT_TRUE(free);
+  EXPECT_FALSE(reserve(loop, free->local())) << "somebody listens there";
+  Endpoint at = free->local();
+  at.port = static_cast<std::uint16_t>(at.port == 65535 ? 1024 : at.port + 1);
+  while (!reserve(loop, at)) ++at.port;
+  const auto connects = [&loop, &at] {
+    bool done = false;
+    loop.spawn([](Loop& l, Endpoint to, bool& out) -> Task<void> {
+      const auto stream = co_await connect(l, to, std::chrono::seconds(5));
+      out = stream.has_value();
+      l.stop();
+    }(loop, at, done));
+    loop.run();
+    return done;
+  };
+  EXPECT_FALSE(connects()) << "nobody listens yet";
+  auto listener = Listener::bind(loop, at);
+  ASSERT_TRUE(listener) << listener.error().detail;
+  EXPECT_EQ(listener->local().str(), at.str());
+  EXPECT_TRUE(connects());
+  loop.drop_tasks();
 }
 
 TEST(Stream, SilentPeerTimesOut) {

@@ -1,5 +1,7 @@
 #include "io/loop.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -63,6 +65,10 @@ class WatchImpl final : public Loop::Watch {
 };
 
 }  // namespace
+
+Loop::Impl::~Impl() {
+  for (const auto& [at, fd] : reserved) ::close(fd);
+}
 
 void Loop::Impl::add(Expiring* e) {
   expiring.insert(e);

@@ -3,6 +3,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <string>
 #include <unordered_set>
 
 #include "io/loop.hpp"
@@ -27,6 +29,9 @@ struct Loop::Impl {
   bool ticking = false;
   std::unordered_set<Expiring*> expiring;
   std::unordered_set<void*> tasks;
+  std::map<std::string, int> reserved;  // reserve(): sockets by their endpoints
+
+  ~Impl();
 
   void add(Expiring* e);
   void tick();

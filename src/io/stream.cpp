@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "io/loop_impl.hpp"
+#include "io/reserve.hpp"
 
 namespace pinnace::io {
 namespace {
@@ -243,8 +244,9 @@ base::Result<> clear_stale_socket(const Endpoint& at, SocketAddress address) {
 
 }  // namespace
 
-base::Result<Listener> Listener::bind(Loop& loop, const Endpoint& at) {
-  SocketAddress address = to_socket_address(at);
+namespace {
+
+base::Result<int> bind_socket(const Endpoint& at, SocketAddress address) {
   const bool local = !at.unix_path.empty();
   if (local) {
     if (auto cleared = clear_stale_socket(at, address); !cleared) return std::unexpected(cleared.error());
@@ -258,13 +260,35 @@ base::Result<Listener> Listener::bind(Loop& loop, const Endpoint& at) {
   const int bound = ::bind(fd, address.get(), address.size);
   const int reason = errno;
   ::umask(mask);
-  if (bound != 0 || ::listen(fd, 1024) != 0) {
-    const int why = bound != 0 ? reason : errno;
+  if (bound == 0) return fd;
+  ::close(fd);
+  return base::fail("io.listen", fmt::format("cannot listen on {}: {}", at.str(), std::strerror(reason)));
+}
+
+}  // namespace
+
+base::Result<> reserve(Loop& loop, const Endpoint& at) {
+  auto& reserved = loop.impl().reserved;
+  if (!at.unix_path.empty() || reserved.contains(at.str())) return {};
+  const auto fd = bind_socket(at, to_socket_address(at));
+  if (!fd) return std::unexpected(fd.error());
+  reserved.emplace(at.str(), *fd);
+  return {};
+}
+
+base::Result<Listener> Listener::bind(Loop& loop, const Endpoint& at) {
+  SocketAddress address = to_socket_address(at);
+  const auto held = loop.impl().reserved.extract(at.str());
+  const auto bound = held.empty() ? bind_socket(at, address) : base::Result<int>(held.mapped());
+  if (!bound) return std::unexpected(bound.error());
+  const int fd = *bound;
+  if (::listen(fd, 1024) != 0) {
+    const int why = errno;
     ::close(fd);
     return base::fail("io.listen", fmt::format("cannot listen on {}: {}", at.str(), std::strerror(why)));
   }
   Endpoint actual = at;
-  if (!local) {
+  if (at.unix_path.empty()) {
     address.size = sizeof address.storage;
     ::getsockname(fd, address.get(), &address.size);
     if (const auto e = to_endpoint(address)) actual.port = e->port;

@@ -13,17 +13,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 
 #include "base/log.hpp"
+#include "store/format.hpp"
 
 namespace pinnace::store {
 namespace {
 
-constexpr int kFormatVersion = 1;
-constexpr std::string_view kVersionKey = "version";
 constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies", "pins", "sts"};
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
@@ -146,34 +144,6 @@ struct Database::Impl {
   }
 };
 
-namespace {
-
-// A store of a newer pinnace is left alone: its records may mean what we do not know.
-base::Result<> check_version(rocksdb::DB& db, const std::string& path) {
-  std::string found;
-  const rocksdb::Status status = db.Get({}, slice(kVersionKey), &found);
-  if (status.IsNotFound()) {
-    rocksdb::WriteOptions durable;
-    durable.sync = true;
-    const rocksdb::Status put = db.Put(durable, slice(kVersionKey), std::to_string(kFormatVersion));
-    if (!put.ok()) return std::unexpected(to_error("store.open", path, put));
-    return {};
-  }
-  if (!status.ok()) return std::unexpected(to_error("store.open", path, status));
-  int version = 0;
-  const auto [end, code] = std::from_chars(found.data(), found.data() + found.size(), version);
-  if (code != std::errc{} || end != found.data() + found.size() || version < 1 || version > kFormatVersion) {
-    return base::fail(
-        "store.version",
-        fmt::format("store {} has format version '{}', and this pinnace knows up to {}: run the "
-                    "pinnace that wrote it, or a newer one",
-                    path, found, kFormatVersion));
-  }
-  return {};
-}
-
-}  // namespace
-
 base::Result<std::unique_ptr<Database>> Database::open(io::Loop& loop, const std::string& path,
                                                        Settings settings) {
   std::error_code error;
@@ -201,7 +171,7 @@ base::Result<std::unique_ptr<Database>> Database::open(io::Loop& loop, const std
   }
   impl->db.reset(db);
   std::copy(handles.begin(), handles.end(), impl->tables.begin());
-  if (auto version = check_version(*db, path); !version) return std::unexpected(version.error());
+  if (auto version = check_format(*db, path); !version) return std::unexpected(version.error());
   return std::unique_ptr<Database>(new Database(loop, std::move(impl), settings));
 }
 
