@@ -58,7 +58,7 @@ fuzz: setup
 	    build/fuzz/corpus/$$name fuzz/corpus/$$name || exit 1; done
 
 bench-relay: build
-	@/usr/bin/python3 bench/relay.py
+	@/usr/bin/python3 bench/relay.py --write docs/performance.md $(BENCH_OPTIONS)
 
 clean:
 	rm -rf build

@@ -1,39 +1,38 @@
 #!/usr/bin/python3
-"""Messages per second through `pinnace relay` under enforced pins, and through Postfix at its best, in
-one run: the same generator, the same sink over TLS, both on 127.0.0.1 and the lab's own addresses.
+"""Messages per second through `pinnace relay` under enforced pins, and through Postfix at its best, in one run:
+the same generator, the same sink over TLS, all on 127.0.0.1.
 
-    bench/relay.py [--messages N] [--postfix-messages N] [--rounds N]
+    bench/relay.py [--messages N] [--postfix-messages N] [--rounds N] [--million N] [--write FILE]
 
-Its last line is one JSON object. Only ratios mean anything on another machine:
+--write puts the tables into docs/performance.md, between its two marks. The last line is one JSON object; only
+ratios mean anything on another machine:
     postfix_ratio_delivered        delivered/s of the relay over that of Postfix
+    postfix_ratio_accepted         accepted/s, likewise
     postfix_ratio_cpu_per_message  Postfix's CPU seconds a message over the relay's
     share_of_direct                delivered/s of the relay over the generator's straight into the sink
     handshake_ratio_openssl        delivered/s with a handshake for each message over plain OpenSSL's handshakes/s
+    accept_p99_ms                  from MAIL to 250, 20 connections
+    drain_rate_1m                  delivered/s of a queue of --million messages, taken in while the destination was down
+    rss_mb_1m                      what the relay holds with that queue
 """
 
 import argparse
 import json
-import mmap
 import os
-import signal
 import statistics
-import struct
 import subprocess
 import sys
 import time
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(SOURCE, "lab"))
+from measure import SINK_PORT, SOURCE, Sink, Watch, build_tools, load, load_many, memory_mb, through
 
 from lab import Lab  # noqa: E402
 from postfix import Postfix  # noqa: E402
 from programs import wait_for  # noqa: E402
 
-SINK_PORT, PINNACE_PORT, POSTFIX_PORT = 2527, 2525, 2526
-TOOLS = os.environ.get("BENCH_TOOLS", os.path.join(SOURCE, "..", "shared", "bench"))
-TICKS = os.sysconf("SC_CLK_TCK")
-COUNTERS = ("messages", "bytes", "connections", "full", "resumed", "failed", "first_ns", "last_ns")
-
+PINNACE_PORT, POSTFIX_PORT = 2525, 2526
+DESTINATIONS = 20
+MARKS = "<!-- figures -->\n", "<!-- end of figures -->\n"
 
 # Postfix as a relay at its best: the receiver's certificate pinned, TLS connections reused.
 MAIN = """relayhost = [127.0.0.1]:{sink}
@@ -52,184 +51,197 @@ scache     unix - - n - 1 scache
 """
 
 
-def build_tools(folder):
-    if not os.path.exists(os.path.join(TOOLS, "sink.cpp")):
-        sys.exit(f"bench: no load generator in {TOOLS}: name its folder in BENCH_TOOLS")
-    for name, libraries in ("sink", ["-lssl", "-lcrypto"]), ("smtpload", ["-lssl", "-lcrypto"]), (
-        "tlsbench",
-        ["-lssl", "-lcrypto"],
-    ):
-        source = os.path.join(TOOLS, name + ".cpp")
-        program = os.path.join(folder, name)
-        if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
-            command = ["g++", "-O2", "-std=c++20", "-o", program, source, *libraries, "-lpthread"]
-            subprocess.run(command, check=True)
+class Bench:
+    def __init__(self, lab):
+        self.lab = lab
+        self.tools = build_tools(os.path.join(lab.home, "bench"))
+        self.pair = lab.certificates.issued("bench", "mx.dst.test")
+        self.postfix = None
+        self.relays = 0
 
+    def relay(self, **delivery):
+        """A relay with an empty store, which knows the sink's pins."""
+        self.relays += 1
+        name = f"bench{self.relays}"
+        sections = self.lab.relay_sections(
+            name,
+            relay={"listen": [f"127.0.0.1:{PINNACE_PORT}"], "hostname": "relay.bench.test"},
+            delivery={"source_address": "127.0.0.1", "port": SINK_PORT, **delivery},
+            limits={"max_sessions_per_client": 1000},
+            log={"level": "info", "file": self.lab.path(name + ".txt")},
+        )
+        relay = self.lab.service("relay", name, sections)
+        self._start(relay)
+        advert = ["pins", "advert", "--cert", self.pair[0], "--key", self.pair[1], "--backup-key",
+                  self.lab.backup_key, "--json"]
+        found = json.loads(self.lab.pinnace(*advert).stdout)
+        relay.ask("pins", "set", f"mx.dst.test:{SINK_PORT}", "--pin", found["pin"], "--pin", found["backup_pin"])
+        return relay
 
-def family(pid):
-    """A process and all below it."""
-    found, wanted = [], [pid]
-    children = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
+    def _start(self, relay):
+        relay.launch()
+        wait_for(lambda: os.path.exists(self.lab.path(relay.name + ".sock")), "the relay's socket", 120)
+
+    def through_pinnace(self, messages, octets=4096, connections=20, destinations=1, **delivery):
+        relay = self.relay(**delivery)
         try:
-            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
-                fields = file.read().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(name))
-    while wanted:
-        one = wanted.pop()
-        found.append(one)
-        wanted += children.get(one, [])
-    return found
+            if destinations > 1:
+                offer = lambda: load_many(self.lab.root, PINNACE_PORT, messages, destinations, octets)  # noqa: E731
+            else:
+                offer = lambda: load(self.tools, PINNACE_PORT, messages, connections, octets)  # noqa: E731
+            return self._into_sink(relay.program.process.pid, offer)
+        finally:
+            relay.stop()
 
+    def through_postfix(self, messages, octets=4096, connections=20):
+        self.postfix = self.postfix or self._start_postfix()
+        pid = self.postfix.program.process.pid
+        return self._into_sink(pid, lambda: load(self.tools, POSTFIX_PORT, messages, connections, octets))
 
-def cpu_seconds(pid):
-    """CPU of a process family, of its ended and reaped children too."""
-    total = 0
-    for one in family(pid):
+    def direct(self, messages, octets=4096, connections=20):
+        """The generator over TLS straight into the sink: plain OpenSSL. Messages per second."""
+        sink = Sink(self.tools, self.lab.folder, self.pair)
         try:
-            with open(f"/proc/{one}/stat", encoding="ascii", errors="replace") as file:
-                fields = file.read().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        total += sum(map(int, fields[11:15]))
-    return total / TICKS
+            return load(self.tools, SINK_PORT, messages, connections, octets, ["-t"])["msgs_s"]
+        finally:
+            sink.stop()
 
+    def handshakes(self):
+        """Handshakes per second of plain OpenSSL with a pinned leaf."""
+        command = [os.path.join(self.tools, "tlsbench"), *self.pair, self.lab.certificates.roots_file, "3", "pin"]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["hs_s"]
 
-def peak_megabytes(pid):
-    total = 0
-    for one in family(pid):
+    def million(self, messages, octets=1024):
+        """A queue taken in while the destination is down, then drained."""
+        relay = self.relay()
+        pid = relay.program.process.pid
         try:
-            with open(f"/proc/{one}/smaps_rollup", encoding="ascii") as file:
-                total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-        except (OSError, StopIteration):
-            continue
-    return total / 1024
-
-
-class Sink:
-    def __init__(self, tools, folder, pair):
-        self.stats = os.path.join(folder, "sink.stats")
-        command = [os.path.join(tools, "sink"), "-p", str(SINK_PORT), "-c", pair[0], "-k", pair[1], "-s", self.stats]
-        self.process = subprocess.Popen(command)
-        wait_for(lambda: os.path.exists(self.stats) and os.path.getsize(self.stats) > 0, "the sink", 5)
-
-    def read(self):
-        with open(self.stats, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory:
-            return dict(zip(COUNTERS, struct.unpack_from("8Q", memory)))
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
-
-
-def load(tools, port, messages, *options):
-    command = [os.path.join(tools, "smtpload"), "-p", str(port), "-n", str(messages), "-c", "20", "-l", "4096", *options]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
-
-
-def through(tools, folder, pair, port, pid, messages):
-    """One load through a relay: accepted/s, delivered/s, CPU and memory."""
-    sink = Sink(tools, folder, pair)
-    try:
-        before, start, peak = cpu_seconds(pid), time.monotonic(), 0.0
-        offered = load(tools, port, messages)
-        deadline = time.monotonic() + 300
-        while sink.read()["messages"] < messages and time.monotonic() < deadline:
-            peak = max(peak, peak_megabytes(pid))
-            time.sleep(0.02)
-        counted = sink.read()
-        # From the first message offered to the last one in the sink; both clocks are the system's monotonic one.
-        seconds = counted["last_ns"] / 1e9 - start
-        used = cpu_seconds(pid) - before
+            offered = load(self.tools, PINNACE_PORT, messages, 20, octets, ["-P"])
+            held = memory_mb(pid)
+            relay.stop()
+            began = time.monotonic()
+            self._start(relay)
+            started = time.monotonic() - began
+            pid = relay.program.process.pid
+            restarted = memory_mb(pid)
+            sink = Sink(self.tools, self.lab.folder, self.pair)
+            try:
+                watch = Watch(pid)
+                relay.command("queue", "retry", "--all")
+                counted = sink.wait_for(messages, 1800)
+                used, peak = watch.end()
+            finally:
+                sink.stop()
+        finally:
+            relay.stop()
+        seconds = (counted["last_ns"] - counted["first_ns"]) / 1e9
         return {
             "accepted_s": round(offered["msgs_s"]),
-            "delivered_s": round(counted["messages"] / seconds),
-            "cpu_s_per_1000": round(used / messages * 1000, 3),
-            "memory_mb": round(max(peak, peak_megabytes(pid)), 1),
+            "p99_ms": offered["p99_ms"],
+            "held_mb": round(held, 1),
+            "start_s": round(started, 1),
+            "started_mb": round(restarted, 1),
+            "drained_s": round(counted["messages"] / max(seconds, 0.001)),
+            "drain_peak_mb": round(peak, 1),
+            "drain_cpu_s_per_1000": round(used / messages * 1000, 3),
             "lost": messages - counted["messages"],
         }
-    finally:
-        sink.stop()
+
+    def _into_sink(self, pid, offer):
+        sink = Sink(self.tools, self.lab.folder, self.pair)
+        try:
+            return through(sink, Watch(pid), offer)
+        finally:
+            sink.stop()
+
+    def _start_postfix(self):
+        digest = subprocess.run(
+            ["openssl", "x509", "-in", self.pair[0], "-noout", "-fingerprint", "-sha256"],
+            capture_output=True, text=True, check=True)
+        postfix = Postfix(
+            self.lab.watchman,
+            self.lab.path("postfix-bench"),
+            self.lab.root,
+            hostname="postfix.bench.test",
+            endpoint=f"127.0.0.1:{POSTFIX_PORT}",
+            domains=["unused.test"],
+            main=MAIN.format(sink=SINK_PORT, fingerprint=digest.stdout.strip().split("=")[1]),
+            master=MASTER,
+        )
+        self.lab.started.append(postfix)
+        postfix.wait_until_ready()
+        return postfix
 
 
-def pinnace_round(lab, tools, messages, name, per_connection=1000):
-    """`per_connection` 1: a TLS handshake for each message."""
-    sections = lab.relay_sections(
-        name,
-        relay={"listen": [f"127.0.0.1:{PINNACE_PORT}"], "hostname": "relay.bench.test"},
-        delivery={
-            "source_address": "127.0.0.1",
-            "port": SINK_PORT,
-            "messages_per_connection": per_connection,
-        },
-        log={"level": "info", "file": lab.path(name + ".txt")},
-    )
-    relay = lab.service("relay", name, sections)
-    relay.launch()
-    wait_for(lambda: os.path.exists(lab.path(name + ".sock")), "the relay's socket", 10)
-    pins = subprocess.run(
-        [lab.binary("pinnace"), "pins", "advert", "--cert", lab.bench_pair[0], "--key", lab.bench_pair[1],
-         "--backup-key", lab.backup_key, "--json"], capture_output=True, text=True, check=True)
-    found = json.loads(pins.stdout)
-    relay.ask("pins", "set", f"mx.dst.test:{SINK_PORT}", "--pin", found["pin"], "--pin", found["backup_pin"])
-    result = through(tools, lab.folder, lab.bench_pair, PINNACE_PORT, relay.program.process.pid, messages)
-    relay.stop()
-    return result
-
-
-def start_postfix(lab):
-    digest = subprocess.run(
-        ["openssl", "x509", "-in", lab.bench_pair[0], "-noout", "-fingerprint", "-sha256"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    postfix = Postfix(
-        lab.watchman,
-        lab.path("postfix-bench"),
-        lab.root,
-        hostname="postfix.bench.test",
-        endpoint=f"127.0.0.1:{POSTFIX_PORT}",
-        domains=["unused.test"],
-        main=MAIN.format(sink=SINK_PORT, fingerprint=digest.stdout.strip().split("=")[1]),
-        master=MASTER,
-    )
-    lab.started.append(postfix)
-    postfix.wait_until_ready()
-    return postfix
-
-
-def postfix_round(lab, postfix, tools, messages):
-    pid = postfix.program.process.pid
-    return through(tools, lab.folder, lab.bench_pair, POSTFIX_PORT, pid, messages)
-
-
-def direct_round(lab, tools, messages):
-    """The generator over TLS straight into the sink: plain OpenSSL."""
-    sink = Sink(tools, lab.folder, lab.bench_pair)
-    try:
-        return load(tools, SINK_PORT, messages, "-t")["msgs_s"]
-    finally:
-        sink.stop()
-
-
-def handshakes(lab, tools):
-    """Handshakes per second of plain OpenSSL, unverified and leaf-pinned."""
-    out = {}
-    for mode in "none", "pin":
-        command = [os.path.join(tools, "tlsbench"), lab.bench_pair[0], lab.bench_pair[1], lab.certificates.roots_file,
-                   "3", mode]
-        out[mode] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return out
+def show(name, found):
+    print(f"{name:44} {json.dumps(found)}", flush=True)
+    return found
 
 
 def median(rows, key):
     return statistics.median(row[key] for row in rows)
+
+
+def medians(rows):
+    return {key: median(rows, key) for key in rows[0] if rows[0][key] is not None}
+
+
+def side_by_side(bench, rounds, messages, postfix_messages, octets):
+    """Medians of the generator alone, the relay and Postfix, in turn: a machine that changes its mind changes it
+    for all."""
+    direct, own, peer = [], [], []
+    for number in range(rounds):
+        name = f"round {number + 1}, {octets} octets,"
+        direct.append(show(f"{name} direct", {"msgs_s": round(bench.direct(messages, octets))}))
+        own.append(show(f"{name} pinnace", bench.through_pinnace(messages, octets)))
+        peer.append(show(f"{name} Postfix", bench.through_postfix(postfix_messages, octets)))
+    return {"octets": octets, "direct": median(direct, "msgs_s"), "own": medians(own), "peer": medians(peer)}
+
+
+def ratios(row):
+    own, peer = row["own"], row["peer"]
+    return {
+        "delivered": round(own["delivered_s"] / peer["delivered_s"], 2),
+        "accepted": round(own["accepted_s"] / peer["accepted_s"], 2),
+        "cpu": round(peer["cpu_s_per_1000"] / own["cpu_s_per_1000"], 2),
+        "memory": round(peer["memory_mb"] / own["memory_mb"], 2),
+        "direct": round(own["delivered_s"] / row["direct"], 3),
+    }
+
+
+def tables(beside, shapes, million, options):
+    """What docs/performance.md shows: ratios, and what they are ratios of."""
+    out = ["| messages | delivered / Postfix's | accepted / Postfix's | Postfix's CPU / ours | Postfix's memory / ours "
+           "| share of direct |", "|---|---|---|---|---|---|"]
+    for row in beside:
+        found = ratios(row)
+        out.append(f"| {row['octets'] / 1024:g} KB | {found['delivered']} | {found['accepted']} | {found['cpu']} "
+                   f"| {found['memory']} | {found['direct']} |")
+    base = beside[0]["own"]
+    out += ["", "The relay alone, against its own first row:", "",
+            "| load | delivered | accepted | CPU for each message | peak memory | accept p50 | p99 |",
+            "|---|---|---|---|---|---|---|"]
+    for name, row in shapes:
+        of = [round(row[key] / base[key], 2) for key in ("delivered_s", "accepted_s", "cpu_s_per_1000", "memory_mb")]
+        times = [f"{row[key]} ms" if row.get(key) is not None else "-" for key in ("p50_ms", "p99_ms")]
+        out.append(f"| {name} | " + " | ".join(map(str, of + times)) + " |")
+    if million:
+        out += ["", f"A queue of {options.million:,} messages of 1 KB, taken in while the destination was down: "
+                f"{million['held_mb']} MB held, {million['start_s']} s to start again with it "
+                f"({million['started_mb']} MB), then drained at {million['drained_s'] / base['delivered_s']:.2f} of the "
+                f"first row's rate, {million['drain_peak_mb']} MB at most; {million['lost']} lost."]
+    figures = {"first row": base, "Postfix": beside[0]["peer"], "direct_s": beside[0]["direct"]}
+    out += ["", "What the first rows were made of on that machine:", "", "```", *(
+        f"{name}: {json.dumps(found)}" for name, found in figures.items()), "```", ""]
+    return "\n".join(out)
+
+
+def write_tables(file, text):
+    with open(file, encoding="utf-8") as old:
+        before, rest = old.read().split(MARKS[0])
+        after = rest.split(MARKS[1])[1]
+    with open(file, "w", encoding="utf-8") as new:
+        new.write(before + MARKS[0] + "\n" + text + "\n" + MARKS[1] + after)
 
 
 def main():
@@ -237,45 +249,43 @@ def main():
     parser.add_argument("--messages", type=int, default=20000)
     parser.add_argument("--postfix-messages", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--million", type=int, default=1_000_000, help="messages of the long queue; 0: without")
+    parser.add_argument("--write", metavar="FILE", help="put the tables into this file")
     options = parser.parse_args()
-    with Lab() as lab:
-        tools = os.path.join(lab.home, "bench")
-        os.makedirs(tools, exist_ok=True)
-        build_tools(tools)
-        lab.bench_pair = lab.certificates.issued("bench", "mx.dst.test")
-        postfix = start_postfix(lab)
-        rows = {"pinnace": [], "postfix": [], "direct": []}
-        for number in range(options.rounds):
-            rows["direct"].append({"msgs_s": direct_round(lab, tools, options.messages)})
-            rows["pinnace"].append(pinnace_round(lab, tools, options.messages, f"bench{number}"))
-            rows["postfix"].append(postfix_round(lab, postfix, tools, options.postfix_messages))
-            for name, found in rows.items():
-                print(f"round {number + 1}  {name:8} {json.dumps(found[-1])}", flush=True)
-        shaken = handshakes(lab, tools)
-        few = options.messages // 10
-        own_shaken = pinnace_round(lab, tools, few, "handshakes", per_connection=1)
-    print(f"pinnace, a connection and handshake for each message: {json.dumps(own_shaken)}")
-    for mode, found in shaken.items():
-        print(f"OpenSSL handshakes, client {mode}: {found['hs_s']}/s, client CPU {found['client_cpu_us']} us")
-    own, peer = rows["pinnace"], rows["postfix"]
-    print(
-        json.dumps(
-            {
-                "pinnace_accepted_s": median(own, "accepted_s"),
-                "pinnace_delivered_s": median(own, "delivered_s"),
-                "pinnace_cpu_s_per_1000": median(own, "cpu_s_per_1000"),
-                "pinnace_memory_mb": median(own, "memory_mb"),
-                "postfix_delivered_s": median(peer, "delivered_s"),
-                "postfix_cpu_s_per_1000": median(peer, "cpu_s_per_1000"),
-                "postfix_ratio_delivered": round(median(own, "delivered_s") / median(peer, "delivered_s"), 2),
-                "postfix_ratio_cpu_per_message": round(
-                    median(peer, "cpu_s_per_1000") / median(own, "cpu_s_per_1000"), 2
-                ),
-                "handshake_ratio_openssl": round(own_shaken["delivered_s"] / shaken["pin"]["hs_s"], 3),
-                "share_of_direct": round(median(own, "delivered_s") / median(rows["direct"], "msgs_s"), 3),
-            }
-        )
-    )
+    with Lab(records="*.dst MX 10 mx.dst\n") as lab:
+        bench = Bench(lab)
+        small = side_by_side(bench, options.rounds, options.messages, options.postfix_messages, 4096)
+        few = max(options.messages // 5, 1)
+        large = side_by_side(bench, 1, few, options.postfix_messages // 3, 102_400)
+        bench.postfix.stop()
+        shapes = [("4 KB, 20 connections, one destination", small["own"])]
+        for connections in 1, 200:
+            row = show(f"{connections} connections", bench.through_pinnace(options.messages, connections=connections))
+            shapes.append((f"4 KB, {connections} connection{'s' if connections > 1 else ''}", row))
+        row = show(f"{DESTINATIONS} destinations", bench.through_pinnace(options.messages, destinations=DESTINATIONS))
+        shapes.append((f"4 KB, {DESTINATIONS} connections, {DESTINATIONS} destinations", row))
+        shapes.append(("100 KB, 20 connections", large["own"]))
+        row = show("a connection for each message", bench.through_pinnace(few // 2, messages_per_connection=1))
+        shapes.append(("4 KB, a connection and a TLS handshake for each message", row))
+        shaken = bench.handshakes()
+        million = show("a long queue", bench.million(options.million)) if options.million else None
+    if options.write:
+        write_tables(options.write, tables([small, large], shapes, million, options))
+    found = ratios(small)
+    last = {
+        "postfix_ratio_delivered": found["delivered"],
+        "postfix_ratio_accepted": found["accepted"],
+        "postfix_ratio_cpu_per_message": found["cpu"],
+        "share_of_direct": found["direct"],
+        "handshake_ratio_openssl": round(row["delivered_s"] / shaken, 3),
+        "accept_p99_ms": small["own"]["p99_ms"],
+        "drain_rate_1m": million and million["drained_s"],
+        "rss_mb_1m": million and million["held_mb"],
+        "pinnace_delivered_s": small["own"]["delivered_s"],
+        "pinnace_cpu_s_per_1000": small["own"]["cpu_s_per_1000"],
+        "postfix_delivered_s": small["peer"]["delivered_s"],
+    }
+    print(json.dumps(last))
     return 0
 
 

@@ -37,9 +37,10 @@ KEPT_RUNS = 5
 class Lab:
     """Postfix and nsd run from the start; `relay` and `gate` are ready to be started."""
 
-    def __init__(self, dane=False, sts=False):
+    def __init__(self, dane=False, sts=False, records=""):
         self.dane = dane  # becomes the hosts
         self.sts = sts  # becomes the domains
+        self.records = records  # more of test.
         self.build = os.environ.get("PINNACE_BUILD", os.path.join(SOURCE, "build", "release"))
         self.home = os.path.join(SOURCE, "build", "lab")
         self.root = os.path.join(self.home, "root")
@@ -95,6 +96,7 @@ class Lab:
         self.backup_key = self.certificates.key("backup")
         hosts = {"receiver": MX, "plain": PLAIN, "relay": RELAY, "dead": DEAD}
         self.zones = zones.Zones(self.path("dns"), hosts)
+        self.zones.records += self.records
         if self.dane:
             self.dane = DaneHosts(self.certificates, self.zones)
         if self.sts:
