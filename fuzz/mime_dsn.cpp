@@ -37,7 +37,7 @@ std::size_t count_lines(std::string_view text, std::string_view beginning) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   namespace mime = pinnace::mime;
   std::string_view input(reinterpret_cast<const char*>(data), size);
-  mime::FailedRecipient r;
+  mime::DsnRecipient r;
   r.address = "to@x.test";
   r.status = next(input);
   r.reason = next(input);
@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   d.token = "t0";
   d.expired = size % 2 == 0;
   d.recipients = {r};
-  d.header = mime::header_of(input);
+  d.returned = mime::header_of(input);
 
   const std::string text = mime::make_dsn(d).text;
   const std::size_t at = text.find("boundary=\"") + 10;

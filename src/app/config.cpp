@@ -100,6 +100,7 @@ void read_delivery(TomlFile& file, RelayConfig& c) {
   c.delivery.max_connections = static_cast<std::size_t>(s.integer("max_connections", 500, 1, 100000));
   c.delivery.messages_per_connection =
       static_cast<std::size_t>(s.integer("messages_per_connection", 1000, 1, 1000000));
+  c.delivery.delay_notice = s.duration("delay_notice", std::chrono::hours(4));
   c.delivery.chunking = s.flag("chunking", true);
   c.delivery.convert = s.flag("convert", true);
   c.delivery.connection_lifetime = s.duration("connection_lifetime", std::chrono::hours(1));

@@ -92,20 +92,13 @@ io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& se
   std::vector<Outcome> outcomes = co_await attempt(work, session);
   // What is deferred past its lifetime is given up now, and said so.
   const bool expired = queue_.expired(*work.message);
-  std::vector<Outcome> failed;
   for (Outcome& o : outcomes) {
-    if (expired && o.kind == Outcome::Kind::deferred) {
-      o.kind = Outcome::Kind::failed;
-      // RFC 3463 3.5: the time is over. What a policy held back says that instead.
-      if (o.status != "4.7.5") o.status = "4.4.7";
-    }
-    if (o.kind == Outcome::Kind::failed) failed.push_back(o);
+    if (!expired || o.kind != Outcome::Kind::deferred) continue;
+    o.kind = Outcome::Kind::failed;
+    // RFC 3463 3.5: the time is over. What a policy held back says that instead.
+    if (o.status != "4.7.5") o.status = "4.4.7";
   }
-  auto dsn = make_bounce(tools_.settings, queue_, *work.message, failed, expired, tools_.clock.now());
-  if (!failed.empty() && !dsn) {
-    base::log_warning("undeliverable_dropped", {{"id", work.message->id.str()},
-                                                {"why", "the null reverse-path gets no DSN (RFC 5321 6.1)"}});
-  }
+  auto dsn = make_notice(tools_.settings, queue_, *work.message, outcomes, expired, tools_.clock.now());
   const auto recorded = co_await queue_.record(work, outcomes, std::move(dsn));
   // `delivered` in the log is so for good: not before it is durable.
   if (recorded) {
@@ -289,6 +282,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         if (o.status.empty()) o.status = r.positive() ? "2.0.0" : r.permanent() ? "5.0.0" : "4.0.0";
         o.reply = r.text();
         o.policy = policy;
+        o.onward = session->capabilities().has("DSN") ? Outcome::Onward::told : Outcome::Onward::untold;
         o.reason = r.positive() ? "accepted" : target.host + " refuses the recipient or the message";
         accepted = accepted || r.positive();
         out.push_back(std::move(o));
@@ -350,6 +344,14 @@ void Deliverer::log_outcomes(const queue::Work& work, const std::vector<Outcome>
     fields.push_back({"reason", o.reason});
     fields.push_back({"reply", o.reply});
     base::log(level, event, fields);
+    if (o.kind != Outcome::Kind::failed || to_tell(tools_.settings, *work.message, o, tools_.clock.now()))
+      continue;
+    const bool null = work.message->reverse_path.empty();
+    base::log_warning("undeliverable_dropped",
+                      {{"id", work.message->id.str()},
+                       {"to", work.message->recipients[o.recipient].address},
+                       {"why", null ? "the null reverse-path gets no DSN (RFC 5321 6.1)"
+                                    : "the sender asked for no notice of failure (RFC 3461 4.1)"}});
   }
 }
 

@@ -16,7 +16,11 @@ smtp::OutgoingEnvelope envelope_of(const queue::Work& work, const Settings& sett
   const queue::Message& m = *work.message;
   smtp::OutgoingEnvelope out;
   out.reverse_path = m.reverse_path;
-  for (const std::size_t i : work.recipients) out.recipients.push_back(m.recipients[i].address);
+  for (const std::size_t i : work.recipients) {
+    const queue::Recipient& r = m.recipients[i];
+    out.recipients.emplace_back(r.address, smtp::RcptDsn{r.notify, r.orcpt});
+  }
+  out.dsn = {m.ret, m.envid};
   out.size = m.size;
   out.body_8bit = m.body_8bit;
   out.body_binary = m.body_binary;

@@ -27,6 +27,8 @@ struct Settings {
   std::size_t concurrency = 20;                                    // connections to one destination
   std::size_t max_connections = 500;                               // in all
   std::size_t messages_per_connection = 1000;
+  // Who asked to be told of a delay, or asked nothing, is told after so long (RFC 3461 5.2.5); 0: nobody.
+  base::Seconds delay_notice = std::chrono::hours(4);
   bool chunking = true;  // BDAT to a server that offers CHUNKING (RFC 3030)
   bool convert = true;   // what the host does not take of a text is written so that it does
   base::Milliseconds connection_lifetime = std::chrono::hours(1);  // no message begins later than that

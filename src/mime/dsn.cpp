@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "mime/body_encoder.hpp"
+#include "mime/dsn_address.hpp"
 #include "mime/dsn_words.hpp"
 #include "mime/fold.hpp"
 
@@ -14,34 +16,14 @@ bool eight_bit(std::string_view s) {
   return std::any_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7f; });
 }
 
-// RFC 3464 2.3.2; RFC 6533 3: in this 7-bit part an address with other characters than ASCII is of the
-// type "utf-8", those characters by their code points.
-std::string typed(std::string_view address) {
-  if (!eight_bit(address)) return "rfc822; " + one_line(address);
-  std::string out = "utf-8; ";
-  for (std::size_t i = 0; i < address.size(); ++i) {
-    const auto lead = static_cast<unsigned char>(address[i]);
-    if (lead < 0x80) {
-      const bool plain =
-          lead > ' ' && lead < 0x7f && std::string_view("\\+=").find(address[i]) == std::string::npos;
-      out += plain ? std::string(1, address[i]) : fmt::format("\\x{{{:02X}}}", lead);
-      continue;
-    }
-    const std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    std::uint32_t point = lead & (0x3fU >> more);
-    for (std::size_t k = 0; k < more && i + 1 < address.size(); ++k) {
-      point = point << 6 | (static_cast<unsigned char>(address[++i]) & 0x3f);
-    }
-    out += fmt::format("\\x{{{:X}}}", point);
-  }
-  return out;
-}
-
-std::string recipient_fields(const Dsn& d, const FailedRecipient& r) {
+std::string recipient_fields(const Dsn& d, const DsnRecipient& r, FieldText text) {
   // RFC 3463 3.5: X.4.7, the delivery time is over. What protection did is said in its own code.
   const bool expired = given_up(d, r) && !r.protected_by_policy;
-  std::string out = fmt::format("\r\nFinal-Recipient: {}\r\nAction: failed\r\nStatus: {}\r\n",
-                                typed(r.address), expired ? "4.4.7" : one_line(r.status, 11));
+  std::string out = "\r\n";
+  if (!r.original.empty())
+    out += fmt::format("Original-Recipient: {}\r\n", original_address(r.original, text));
+  out += fmt::format("Final-Recipient: {}\r\nAction: {}\r\nStatus: {}\r\n", typed_address(r.address, text),
+                     to_string(r.action), expired ? "4.4.7" : one_line(r.status, 11));
   if (!r.remote_mta.empty()) out += fmt::format("Remote-MTA: dns; {}\r\n", one_line(r.remote_mta, 255));
   const std::string diagnostic =
       r.reply.empty() ? "X-Pinnace; " + one_line(r.reason) : "smtp; " + one_line(r.reply);
@@ -49,20 +31,26 @@ std::string recipient_fields(const Dsn& d, const FailedRecipient& r) {
   if (r.last_attempt != base::Time{}) {
     out += fmt::format("Last-Attempt-Date: {}\r\n", base::format_mail_date(r.last_attempt));
   }
+  // RFC 3464 2.3.9: of what is delayed only
+  if (r.action == Action::delayed) {
+    out += fmt::format("Will-Retry-Until: {}\r\n", base::format_mail_date(d.arrived + d.lifetime));
+  }
   return out;
 }
 
 // RFC 3464 2.2 and 2.3
-std::string machine_part(const Dsn& d) {
-  std::string out = fmt::format("Reporting-MTA: dns; {}\r\nX-Pinnace-Queue-ID: {}\r\nArrival-Date: {}\r\n",
-                                d.reporting_mta, d.queue_id, base::format_mail_date(d.arrived));
-  for (const FailedRecipient& r : d.recipients) out += recipient_fields(d, r);
+std::string machine_part(const Dsn& d, FieldText text) {
+  std::string out;
+  if (!d.envelope_id.empty()) out += fmt::format("Original-Envelope-Id: {}\r\n", one_line(d.envelope_id));
+  out += fmt::format("Reporting-MTA: dns; {}\r\nX-Pinnace-Queue-ID: {}\r\nArrival-Date: {}\r\n",
+                     d.reporting_mta, d.queue_id, base::format_mail_date(d.arrived));
+  for (const DsnRecipient& r : d.recipients) out += recipient_fields(d, r, text);
   return out;
 }
 
 // The headers as they came, except what no mail may hold: longer lines than RFC 5322 2.1.1 allows,
 // and control characters.
-std::string returned(std::string_view header) {
+std::string harmless(std::string_view header) {
   std::string out;
   while (!header.empty()) {
     const std::size_t end = std::min(header.find("\r\n"), header.size());
@@ -75,37 +63,94 @@ std::string returned(std::string_view header) {
   return out;
 }
 
+bool any(const Dsn& d, Action action) {
+  return std::any_of(d.recipients.begin(), d.recipients.end(),
+                     [&](const DsnRecipient& r) { return r.action == action; });
+}
+
+std::string_view subject(const Dsn& d) {
+  if (any(d, Action::failed)) return "Undelivered mail returned to sender";
+  return any(d, Action::delayed) ? "Delayed mail, still to be delivered" : "Mail delivery status";
+}
+
+struct Part {
+  std::string type;
+  std::string text;
+  bool base64 = false;
+};
+
+std::string written(const Part& part) {
+  if (!part.base64) {
+    return fmt::format("Content-Type: {}\r\nContent-Transfer-Encoding: {}\r\n\r\n{}\r\n", part.type,
+                       eight_bit(part.text) ? "8bit" : "7bit", part.text);
+  }
+  std::string encoded;
+  Base64Encoder encoder;
+  encoder.feed(part.text, encoded);
+  encoder.finish(true, encoded);
+  return fmt::format("Content-Type: {}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n", part.type,
+                     encoded);
+}
+
+std::vector<Part> parts_of(const Dsn& d) {
+  const std::string returned = d.returned_whole ? d.returned : harmless(d.returned);
+  bool addresses = eight_bit(d.to);
+  for (const DsnRecipient& r : d.recipients) {
+    addresses = addresses || eight_bit(r.address) || r.original.find("\\x{") != std::string::npos;
+  }
+  // RFC 6533 4.4: where all is ASCII the older types do.
+  const bool global = d.smtputf8 && (addresses || eight_bit(returned));
+  // RFC 6533 4.5: what the way back may not take goes over it in ASCII.
+  const bool encode = global && !eight_bit(d.to);
+  std::vector<Part> out = {{"text/plain; charset=utf-8", words(d)}};
+  if (global) {
+    out.push_back({"message/global-delivery-status", machine_part(d, FieldText::utf8), encode});
+    out.push_back({d.returned_whole ? "message/global" : "message/global-headers", returned, encode});
+  } else {
+    out.push_back({"message/delivery-status", machine_part(d, FieldText::ascii)});
+    out.push_back({d.returned_whole ? "message/rfc822" : "text/rfc822-headers; charset=utf-8", returned});
+  }
+  return out;
+}
+
 }  // namespace
 
+std::string_view to_string(Action action) {
+  switch (action) {
+    case Action::delayed:
+      return "delayed";
+    case Action::delivered:
+      return "delivered";
+    case Action::relayed:
+      return "relayed";
+    case Action::failed:
+      break;
+  }
+  return "failed";
+}
+
 DsnText make_dsn(const Dsn& d) {
-  const std::string plain = words(d);
-  const std::string headers = returned(d.header);
+  const std::vector<Part> parts = parts_of(d);
+  std::string body;
+  for (const Part& part : parts) body += "\r\n--\r\n" + written(part);
   std::string boundary = "=_pinnace_" + d.token;
-  // Nothing else of the message begins a line with "--"; the headers may, if their author guessed it.
-  while (headers.find("--" + boundary) != std::string::npos) boundary += '_';
-  const auto encoding = [](bool eight) { return eight ? "8bit" : "7bit"; };
+  // No part may hold it: what is returned may, if its author guessed it.
+  while (body.find("--" + boundary) != std::string::npos) boundary += '_';
+  body.clear();
+  for (const Part& part : parts) body += fmt::format("--{}\r\n{}", boundary, written(part));
   DsnText out;
-  out.eight_bit = eight_bit(d.to) || eight_bit(plain) || eight_bit(headers);
+  out.smtputf8 = eight_bit(d.to);
+  out.eight_bit = eight_bit(d.to) || eight_bit(body);
   out.text = fmt::format(
       "Date: {}\r\nFrom: Mail Delivery System <MAILER-DAEMON@{}>\r\nTo: <{}>\r\n"
-      "Subject: Undelivered mail returned to sender\r\nMessage-ID: <{}@{}>\r\n",
-      base::format_mail_date(d.now), d.reporting_mta, d.to, d.token, d.reporting_mta);
+      "Subject: {}\r\nMessage-ID: <{}@{}>\r\n",
+      base::format_mail_date(d.now), d.reporting_mta, d.to, subject(d), d.token, d.reporting_mta);
   // RFC 3834 5: so that no automaton answers it.
   out.text += "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n";
   out.text += fmt::format(
       "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{}\"\r\n"
-      "Content-Transfer-Encoding: {}\r\n\r\n",
-      boundary, encoding(out.eight_bit));
-  out.text += fmt::format(
-      "--{}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {}\r\n\r\n{}\r\n",
-      boundary, encoding(eight_bit(plain)), plain);
-  out.text +=
-      fmt::format("--{}\r\nContent-Type: message/delivery-status\r\n\r\n{}\r\n", boundary, machine_part(d));
-  out.text += fmt::format(
-      "--{}\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: "
-      "{}\r\n\r\n{}\r\n"
-      "--{}--\r\n",
-      boundary, encoding(eight_bit(headers)), headers, boundary);
+      "Content-Transfer-Encoding: {}\r\n\r\n{}--{}--\r\n",
+      boundary, out.eight_bit ? "8bit" : "7bit", body, boundary);
   return out;
 }
 

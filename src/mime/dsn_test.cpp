@@ -27,7 +27,7 @@ Dsn example() {
   d.expired = true;
   d.lifetime = std::chrono::days(5);
   d.recipients = {{"to@x.test", "4.7.5", "mx.x.test does not match its pins", "", "mx.x.test", true, d.now}};
-  d.header = "Subject: hello\r\nFrom: a\r\n";
+  d.returned = "Subject: hello\r\nFrom: a\r\n";
   d.token = "t0";
   return d;
 }
@@ -81,6 +81,7 @@ postmaster@relay.test and name q1.
 
 --=_pinnace_t0
 Content-Type: message/delivery-status
+Content-Transfer-Encoding: 7bit
 
 Reporting-MTA: dns; relay.test
 X-Pinnace-Queue-ID: q1
@@ -170,11 +171,105 @@ TEST(Dsn, AnAddressBeyondAsciiIsOfTheTypeUtf8) {
   EXPECT_TRUE(out.eight_bit);
 }
 
+// RFC 6533 4: the types for UTF-8, where there is some; 4.5: in ASCII where the way back may take no more.
+TEST(Dsn, OfAMessageOfSmtputf8) {
+  Dsn d = example();
+  d.smtputf8 = true;
+  EXPECT_THAT(make_dsn(d).text, HasSubstr("Content-Type: message/delivery-status\r\n")) << "all is ASCII";
+  d.to = "für@sender.test";
+  d.recipients[0].address = "ü@x.test";
+  d.recipients[0].original = "utf-8;\\x{FC}\\x{1F600}@x.test";
+  d.returned = "Subject: ü\r\n";
+  const DsnText native = make_dsn(d);
+  EXPECT_TRUE(native.smtputf8 && native.eight_bit);
+  for (const char* part :
+       {"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+        "\r\nOriginal-Recipient: utf-8;ü😀@x.test\r\nFinal-Recipient: utf-8; ü@x.test\r\n",
+        "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: ü\r\n"}) {
+    EXPECT_THAT(native.text, HasSubstr(part));
+  }
+  d.to = "from@sender.test";
+  const DsnText ascii = make_dsn(d);
+  EXPECT_FALSE(ascii.smtputf8);
+  for (const char* part :
+       {"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: base64\r\n",
+        "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: "
+        "base64\r\n\r\nU3ViamVjdDogw7wNCg==\r\n"}) {
+    EXPECT_THAT(ascii.text, HasSubstr(part));
+  }
+  EXPECT_THAT(ascii.text, Not(HasSubstr("Final-Recipient")));
+  for (const char* bad :
+       {"utf-8;\\x{D800}@x", "utf-8;\\x{A@x", "utf-8;\\x{A}@x", "utf-8;\\x{110000}@x", "utf-8;\\x{}x"}) {
+    d.to = "für@sender.test";
+    d.recipients[0].original = bad;
+    EXPECT_THAT(make_dsn(d).text, HasSubstr("Original-Recipient: " + std::string(bad) + "\r\n"))
+        << "as it came";
+  }
+}
+
+// RFC 3464 2.3, RFC 3461 6.3
+TEST(Dsn, OfWhatIsNoFailure) {
+  Dsn d = refused("4.4.1", "");
+  d.envelope_id = "QQ=314";
+  d.arrived = kNow;
+  d.recipients[0].action = Action::delayed;
+  d.recipients[0].original = "rfc822;Bob@y.test";
+  const std::string delayed = make_dsn(d).text;
+  for (const char* part :
+       {"Subject: Delayed mail, still to be delivered\r\n",
+        "is delayed, and not given\r\nup, for the recipient below.",
+        "It is tried again until Sun,\r\n    19 Nov 2023 22:13:20 +0000.",
+        "\r\n\r\nOriginal-Envelope-Id: QQ=314\r\nReporting-MTA:",
+        "\r\n\r\nOriginal-Recipient: rfc822;Bob@y.test\r\nFinal-Recipient: rfc822; to@x.test\r\nAction: "
+        "delayed\r\nStatus: 4.4.1\r\n",
+        "\r\nWill-Retry-Until: Sun, 19 Nov 2023 22:13:20 +0000\r\n"}) {
+    EXPECT_THAT(delayed, HasSubstr(part));
+  }
+  d.recipients[0].status = "2.0.0";
+  d.recipients[0].reply = "250 2.0.0 queued";
+  for (const auto& [action, word, sentence] :
+       {std::tuple{Action::relayed, "relayed", "was handed to mx.x.test"},
+        {Action::delivered, "delivered", "was put into the mailbox"}}) {
+    d.recipients[0].action = action;
+    const std::string text = make_dsn(d).text;
+    EXPECT_THAT(text, HasSubstr("Subject: Mail delivery status\r\n"));
+    EXPECT_THAT(text, HasSubstr(std::string("\r\nAction: ") + word +
+                                "\r\nStatus: 2.0.0\r\nRemote-MTA: dns; "
+                                "mx.x.test\r\nDiagnostic-Code: smtp; 250 2.0.0 queued\r\n"));
+    EXPECT_THAT(text, HasSubstr(sentence));
+    EXPECT_THAT(text, Not(HasSubstr("Will-Retry-Until")));
+    EXPECT_THAT(text, Not(HasSubstr("went wrong")));
+  }
+}
+
+TEST(Dsn, OfSeveralFates) {
+  Dsn d = refused("5.1.1", "550 no");
+  d.recipients.push_back(d.recipients[0]);
+  d.recipients[1].address = "other@x.test";
+  d.recipients[1].action = Action::relayed;
+  const std::string text = make_dsn(d).text;
+  EXPECT_THAT(text, HasSubstr("Subject: Undelivered mail returned to sender\r\n"));
+  EXPECT_THAT(text, HasSubstr("Action: failed"));
+  EXPECT_THAT(text, HasSubstr("Action: relayed"));
+}
+
+// RFC 3461 6.2
+TEST(Dsn, TheWholeMessageIsAMessage) {
+  Dsn d = refused("5.1.1", "550 no");
+  d.returned = "Subject: s\r\n\r\ntext\r\n";
+  d.returned_whole = true;
+  const std::string text = make_dsn(d).text;
+  EXPECT_THAT(text,
+              HasSubstr("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nSubject: "
+                        "s\r\n\r\ntext\r\n\r\n--"));
+  EXPECT_THAT(text, HasSubstr("Your message is returned."));
+}
+
 TEST(Dsn, DeclaresEightBitOnlyWhereItIs) {
   Dsn d = refused("5.1.1", "550 f\xc3\xbcr dich nicht \xff");
   EXPECT_FALSE(make_dsn(d).eight_bit);
   EXPECT_THAT(make_dsn(d).text, HasSubstr("smtp; 550 f??r dich nicht ?"));
-  d.header = "Subject: \xc3\xbc\r\n";
+  d.returned = "Subject: \xc3\xbc\r\n";
   const DsnText out = make_dsn(d);
   EXPECT_TRUE(out.eight_bit);
   EXPECT_THAT(out.text, HasSubstr("text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit"));
@@ -186,7 +281,7 @@ TEST(Dsn, HostileWordsStayInTheirPlace) {
   Dsn d = refused("5.1.1", hostile);
   d.recipients[0].reason = hostile;
   d.recipients[0].remote_mta = hostile;
-  d.header = "Subject: " + std::string(5000, 'y') + "\r\nX: a\rb\nc" + std::string(1, '\0') + "\r\n";
+  d.returned = "Subject: " + std::string(5000, 'y') + "\r\nX: a\rb\nc" + std::string(1, '\0') + "\r\n";
   const DsnText out = make_dsn(d);
   EXPECT_THAT(out.text, Not(HasSubstr("\r\nStatus: 2.0.0")));
   EXPECT_THAT(out.text, Not(HasSubstr("\r\n--=_pinnace_t0--\r\nStatus")));
@@ -199,7 +294,7 @@ TEST(Dsn, HostileWordsStayInTheirPlace) {
 
 TEST(Dsn, AHeaderThatGuessesTheBoundaryDoesNotEndItsPart) {
   Dsn d = example();
-  d.header = "X: y\r\n--=_pinnace_t0--: z\r\n";
+  d.returned = "X: y\r\n--=_pinnace_t0--: z\r\n";
   const std::string text = make_dsn(d).text;
   EXPECT_THAT(text, HasSubstr("\tboundary=\"=_pinnace_t0_\"\r\n"));
   EXPECT_THAT(text, HasSubstr("\r\n--=_pinnace_t0_--\r\n"));

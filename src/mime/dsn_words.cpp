@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "mime/fold.hpp"
@@ -24,7 +25,25 @@ std::string in_words(base::Seconds d) {
   return out.empty() ? "no time" : out;
 }
 
-std::string fate(const Dsn& d, const FailedRecipient& r) {
+std::string retried_until(const Dsn& d) {
+  return fmt::format("It is tried again until {}.", base::format_mail_date(d.arrived + d.lifetime));
+}
+
+std::string fate(const Dsn& d, const DsnRecipient& r) {
+  switch (r.action) {
+    case Action::delivered:
+      return "The message was put into the mailbox.";
+    case Action::relayed:
+      return "The message was handed to " + one_line(r.remote_mta, 255) +
+             ", which sends no such notices: whether it reaches the mailbox will not be told.";
+    case Action::delayed:
+      if (!r.protected_by_policy) return "The message could not be delivered so far. " + retried_until(d);
+      return "The message is held back to protect it. No server that answered for this recipient meets what "
+             "the right one had promised, which is an encrypted connection with a key known to be its own. " +
+             retried_until(d);
+    case Action::failed:
+      break;
+  }
   const std::string tried =
       given_up(d, r) ? fmt::format("It was tried again for {} and is given up now.", in_words(d.lifetime))
                      : "This is final: it will not be tried again.";
@@ -39,7 +58,8 @@ std::string fate(const Dsn& d, const FailedRecipient& r) {
 }
 
 // By the class of RFC 3463 3 and the detail behind it, the more specific first.
-std::string_view advice(const Dsn& d, const FailedRecipient& r) {
+std::string_view advice(const Dsn& d, const DsnRecipient& r) {
+  if (r.action == Action::delayed) return "Nothing need be done yet.";
   if (r.protected_by_policy) {
     return "Either the recipient's mail server changed its key without announcing it, or somebody stood in "
            "between and tried to receive its mail. Tell the recipient by another way than mail, so that the "
@@ -59,28 +79,44 @@ std::string_view advice(const Dsn& d, const FailedRecipient& r) {
   return "The administrators of the receiving server can say more: give them its words.";
 }
 
+// The first sentence: what they all have in common.
+std::string_view news(const Dsn& d) {
+  const auto all = [&](Action action) {
+    return std::all_of(d.recipients.begin(), d.recipients.end(),
+                       [&](const DsnRecipient& r) { return r.action == action; });
+  };
+  if (all(Action::failed)) return "was not delivered to";
+  if (all(Action::delayed)) return "is delayed, and not given up, for";
+  if (all(Action::delivered)) return "was delivered to";
+  if (all(Action::relayed)) return "went on towards";
+  return "is or was on its way to";
+}
+
 std::string paragraph(std::string_view text) { return wrapped(text, "    "); }
 
 }  // namespace
 
-bool given_up(const Dsn& d, const FailedRecipient& r) { return d.expired && r.status.starts_with('4'); }
+bool given_up(const Dsn& d, const DsnRecipient& r) {
+  return d.expired && r.action == Action::failed && r.status.starts_with('4');
+}
 
 std::string words(const Dsn& d) {
   std::string out = wrapped("This is the mail system at " + d.reporting_mta + ".", "") + "\r\n";
-  out += wrapped(fmt::format("Your message of {} was not delivered to the recipient{} below.",
-                             base::format_mail_date(d.arrived), d.recipients.size() == 1 ? "" : "s"),
+  out += wrapped(fmt::format("Your message of {} {} the recipient{} below.",
+                             base::format_mail_date(d.arrived), news(d), d.recipients.size() == 1 ? "" : "s"),
                  "");
-  for (const FailedRecipient& r : d.recipients) {
+  for (const DsnRecipient& r : d.recipients) {
     out += "\r\n<" + r.address + ">\r\n" + paragraph(fate(d, r));
-    if (!r.reason.empty()) out += paragraph("What went wrong: " + one_line(r.reason));
+    const bool wrong = r.action == Action::failed || r.action == Action::delayed;
+    if (wrong && !r.reason.empty()) out += paragraph("What went wrong: " + one_line(r.reason));
     if (!r.reply.empty()) out += paragraph("The receiving server's words: " + one_line(r.reply));
-    out += paragraph(fmt::format("What you can do: {}", advice(d, r)));
+    if (wrong) out += paragraph(fmt::format("What you can do: {}", advice(d, r)));
   }
-  out += "\r\n" +
-         wrapped(fmt::format("Only the headers of your message are returned. If you need help, write to "
-                             "postmaster@{} and name {}.",
-                             d.reporting_mta, d.queue_id),
-                 "");
+  out += "\r\n" + wrapped(fmt::format("{} If you need help, write to postmaster@{} and name {}.",
+                                      d.returned_whole ? "Your message is returned."
+                                                       : "Only the headers of your message are returned.",
+                                      d.reporting_mta, d.queue_id),
+                          "");
   return out;
 }
 

@@ -239,6 +239,7 @@ void Queue::apply(Message& message, const Outcome& outcome) {
   r.reason = outcome.reason.substr(0, Recipient::kMaxText);
   r.reply = outcome.reply.substr(0, Recipient::kMaxText);
   r.policy = outcome.policy.substr(0, Recipient::kMaxText);
+  r.delay_told = r.delay_told || outcome.delay_told;
   switch (outcome.kind) {
     case Outcome::Kind::delivered:
       r.state = RecipientState::delivered;

@@ -60,6 +60,12 @@ struct Work {
 
 struct Outcome {
   enum class Kind { delivered, deferred, failed };
+  // Of one that is delivered: who tells its originator, where he asked (RFC 3461 5.2).
+  enum class Onward {
+    told,     // the next server, which offers DSN
+    untold,   // it offers none
+    mailbox,  // nobody is behind it: this was the final delivery
+  };
   std::size_t recipient = 0;
   Kind kind = Kind::deferred;
   std::string host;
@@ -67,6 +73,8 @@ struct Outcome {
   std::string reason;
   std::string reply;
   std::string policy;
+  Onward onward = Onward::untold;
+  bool delay_told = false;  // of one that is deferred: a notice says so
 };
 
 // A message made here (a DSN), stored together with what caused it.

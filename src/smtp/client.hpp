@@ -24,20 +24,31 @@
 #include <vector>
 
 #include "smtp/capabilities.hpp"
+#include "smtp/dsn_parameters.hpp"
 #include "smtp/reply.hpp"
 
 namespace pinnace::smtp {
 
+struct OutgoingRecipient {
+  std::string address;
+  RcptDsn dsn;  // goes on to a server that offers DSN, and to no other (RFC 3461 5.2)
+
+  OutgoingRecipient(std::string a, RcptDsn d = {})
+      : address(std::move(a)), dsn(std::move(d)) {}  // NOLINT: an address
+  OutgoingRecipient(const char* a) : address(a) {}   // NOLINT: an address alone is one
+};
+
 struct OutgoingEnvelope {
-  std::string reverse_path;             // empty: the null reverse-path
-  std::vector<std::string> recipients;  // at least one
-  std::uint64_t size = 0;               // octets; 0: not known
-  bool body_8bit = false;               // the text has octets above 127
+  std::string reverse_path;                   // empty: the null reverse-path
+  std::vector<OutgoingRecipient> recipients;  // at least one
+  std::uint64_t size = 0;                     // octets; 0: not known
+  bool body_8bit = false;                     // the text has octets above 127
   bool smtputf8 = false;
   bool requiretls = false;   // RFC 8689; not for a server that does not offer it, but for a bounce
   bool body_binary = false;  // RFC 3030 3: any octets, and lines of any length
   bool chunking = true;      // BDAT to a server that offers it; else DATA always
   bool one_chunk = false;    // the text is at hand and goes in one chunk: it may go with its envelope
+  MailDsn dsn = {};          // as OutgoingRecipient::dsn
 };
 
 class Client {
@@ -126,6 +137,7 @@ class Client {
   bool may_have_it() const;
   bool waits_for(Asked what) const;
   std::string mail_line() const;
+  std::string rcpt_line(const OutgoingRecipient& to) const;
   void send_group();
   void go_on();
   void finish(const Reply& reply);

@@ -18,7 +18,8 @@ bool has_control(std::string_view s) {
 // What the server cannot take must not be sent to it.
 std::optional<Reply> Client::refusal(const OutgoingEnvelope& envelope) const {
   const auto& to = envelope.recipients;
-  if (has_control(envelope.reverse_path) || std::any_of(to.begin(), to.end(), has_control)) {
+  if (has_control(envelope.reverse_path) ||
+      std::any_of(to.begin(), to.end(), [](const OutgoingRecipient& r) { return has_control(r.address); })) {
     return Reply::make(553, "5.1.3 an address has a control character, and would be read as a command");
   }
   // RFC 6531 3.2
@@ -83,6 +84,13 @@ std::string Client::mail_line() const {
   if (envelope_.smtputf8) line += " SMTPUTF8";
   // RFC 8689 2: only inside TLS, to a server that offered it there.
   if (envelope_.requiretls && offers_requiretls()) line += " REQUIRETLS";
+  if (capabilities_.has("DSN")) line += envelope_.dsn.parameters();
+  return line;
+}
+
+std::string Client::rcpt_line(const OutgoingRecipient& to) const {
+  std::string line = fmt::format("RCPT TO:<{}>", to.address);
+  if (capabilities_.has("DSN")) line += to.dsn.parameters(envelope_.smtputf8);
   return line;
 }
 
@@ -95,7 +103,7 @@ void Client::send_group() {
       mail_asked_ = true;
       ask(Asked::mail, mail_line());
     } else if (next_rcpt_ < envelope_.recipients.size()) {
-      ask(Asked::rcpt, fmt::format("RCPT TO:<{}>", envelope_.recipients[next_rcpt_++]));
+      ask(Asked::rcpt, rcpt_line(envelope_.recipients[next_rcpt_++]));
     } else if (!chunking_) {
       return ask(Asked::data, "DATA");
     } else {

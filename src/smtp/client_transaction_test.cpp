@@ -107,7 +107,7 @@ TEST(ClientTransaction, WithoutPipeliningOneCommandAtATime) {
 
 // RFC 2920 3.1: no more under way than the network holds
 TEST(ClientTransaction, ManyRecipientsGoInGroups) {
-  OutgoingEnvelope many{"a@x.test", std::vector<std::string>(250, "b@y.test"), 0, false, false};
+  OutgoingEnvelope many{"a@x.test", std::vector<OutgoingRecipient>(250, "b@y.test"), 0, false, false};
   const auto lines = [](int n) {
     std::string out;
     for (int i = 0; i < n; ++i) out += "RCPT TO:<b@y.test>\r\n";
@@ -148,6 +148,51 @@ TEST(ClientTransaction, ParametersOfMail) {
   for (const auto& c : cases) {
     TestPeer p = ready(c.ehlo, {{c.line, "550 no\r\n"}});
     p.client.begin(c.envelope);
+    EXPECT_EQ(p.run(), Client::Kind::done);
+  }
+}
+
+// RFC 3461 5.2.1, 5.2.2: on exactly as it came to a server that offers DSN, and to no other. RFC 6533 3: an
+// address in UTF-8 goes so only inside a message of SMTPUTF8.
+TEST(ClientTransaction, WhatIsAskedOfNoticesGoesToWhoSendsThem) {
+  const std::string dsn = "250-mx.test\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n250 DSN\r\n";
+  using names::Notify;
+  const RcptDsn never{{Notify::kNever}, ""};
+  const RcptDsn all{{Notify::kSuccess | Notify::kFailure | Notify::kDelay}, "rfc822;Bob+2BX@y.test"};
+  const RcptDsn utf8{{}, "utf-8;b\xc3\xbc@y.test"};
+  const struct {
+    std::string ehlo;
+    MailDsn mail;
+    RcptDsn rcpt;
+    bool smtputf8;
+    std::string lines;
+  } cases[] = {
+      {dsn,
+       {names::Return::headers, "QQ+3D1"},
+       all,
+       false,
+       "MAIL FROM:<a@x.test> RET=HDRS ENVID=QQ+3D1\r\nRCPT TO:<b@y.test> NOTIFY=SUCCESS,FAILURE,DELAY "
+       "ORCPT=rfc822;Bob+2BX@y.test\r\n"},
+      {dsn,
+       {names::Return::full, ""},
+       never,
+       false,
+       "MAIL FROM:<a@x.test> RET=FULL\r\nRCPT TO:<b@y.test> NOTIFY=NEVER\r\n"},
+      {dsn, {}, {}, false, "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"},
+      {kPipelining, {names::Return::full, "Q"}, all, false, "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"},
+      {dsn, {}, utf8, false, "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test> ORCPT=utf-8;b\\x{FC}@y.test\r\n"},
+      {dsn,
+       {},
+       utf8,
+       true,
+       "MAIL FROM:<a@x.test> SMTPUTF8\r\nRCPT TO:<b@y.test> ORCPT=utf-8;b\xc3\xbc@y.test\r\n"},
+  };
+  for (const auto& c : cases) {
+    TestPeer p = ready(c.ehlo, {{c.lines + "DATA\r\n", "550 no\r\n503 no\r\n503 no\r\n"}});
+    OutgoingEnvelope e{"a@x.test", {{"b@y.test", c.rcpt}}};
+    e.dsn = c.mail;
+    e.smtputf8 = c.smtputf8;
+    p.client.begin(e);
     EXPECT_EQ(p.run(), Client::Kind::done);
   }
 }
