@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "mime/utf8_headers.hpp"
+
 namespace pinnace::delivery {
 
 std::optional<mime::Transport> needed_conversion(const queue::Message& message,
@@ -37,6 +41,33 @@ io::Task<Attempt<mime::TransferPlan>> plan_conversion(io::Loop& loop, const queu
       "5.6.3", fmt::format("the message needs {}, which the receiving server does not offer, and cannot be "
                            "converted: {}",
                            lacking, plan.error().detail)));
+}
+
+namespace {
+
+bool eight_bit(std::string_view s) {
+  return std::any_of(s.begin(), s.end(), [](char c) { return (c & 0x80) != 0; });
+}
+
+}  // namespace
+
+io::Task<Attempt<bool>> needs_smtputf8(io::Loop& loop, const queue::Queue& queue, const queue::Work& work) {
+  const queue::Message& message = *work.message;
+  if (eight_bit(message.reverse_path)) co_return true;
+  for (const std::size_t i : work.recipients) {
+    if (eight_bit(message.recipients[i].address)) co_return true;
+  }
+  if (!message.body_8bit) co_return false;
+  mime::Utf8Headers headers;
+  for (std::uint32_t row = 0; row < message.chunks; ++row) {
+    auto octets = queue.body_chunk(message, row);
+    if (!octets) co_return std::unexpected(temporary("4.3.0", octets.error().detail));
+    headers.feed(*octets);
+    io::Timer others(loop);
+    const bool waited = co_await others.wait(base::Milliseconds(0));
+    (void)waited;
+  }
+  co_return headers.finish();
 }
 
 }  // namespace pinnace::delivery

@@ -20,4 +20,8 @@ io::Task<Attempt<mime::TransferPlan>> plan_conversion(io::Loop& loop, const queu
                                                       const queue::Message& message,
                                                       mime::Transport transport);
 
+// RFC 6531 3.6: SMTPUTF8 was said, which does not mean that the message needs it. Reads the text where the
+// addresses do not tell, and lets others go on meanwhile.
+io::Task<Attempt<bool>> needs_smtputf8(io::Loop& loop, const queue::Queue& queue, const queue::Work& work);
+
 }  // namespace pinnace::delivery

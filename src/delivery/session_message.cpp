@@ -47,6 +47,11 @@ io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& qu
     envelope.body_binary = false;
     envelope.body_8bit = *conversion == mime::Transport::eight_bit;
   }
+  if (envelope.smtputf8 && !capabilities().has("SMTPUTF8")) {
+    const auto needed = co_await needs_smtputf8(tools_.loop, queue, work);
+    if (!needed) co_return std::unexpected(needed.error());
+    envelope.smtputf8 = *needed;
+  }
   if (const auto refusal = client_->refusal(envelope)) {
     // Another host may take it (RFC 6531 3.2, RFC 5321 5.1): only where none does is it over.
     const std::string status = refusal->enhanced();

@@ -204,5 +204,24 @@ TEST_F(SessionMessageTest, WhatCannotBeConvertedSaysWhy) {
   EXPECT_TRUE(usable);
 }
 
+// RFC 6531 3.6
+TEST_F(SessionMessageTest, Smtputf8ThatIsNotNeededIsNotSaid) {
+  const std::string eight_bit = "250-mx.x.test\r\n250 8BITMIME\r\n";
+  envelope.smtputf8 = true;
+  body.eight_bit = true;
+  const std::vector<std::string> replies = {kGreeting,    eight_bit,    "250 ok\r\n",
+                                            "250 ok\r\n", "354 go\r\n", "250 queued\r\n"};
+  const auto sent = send("S: x\r\n\r\n\xc3\xbc\r\n", replies);
+  ASSERT_TRUE(sent) << sent.error().reason;
+  EXPECT_THAT(heard, HasSubstr("MAIL FROM:<a@from.test> BODY=8BITMIME\r\n"));
+  for (const bool in_address : {false, true}) {
+    if (in_address) envelope.reverse_path = "\xc3\xbc@from.test";
+    const auto refused = send(in_address ? "S: x\r\n\r\n" : "S: \xc3\xbc\r\n\r\n", replies);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status, "5.6.7");
+    EXPECT_THAT(heard, Not(HasSubstr("MAIL")));
+  }
+}
+
 }  // namespace
 }  // namespace pinnace::delivery
