@@ -11,6 +11,8 @@ pkg_check_modules(RocksDB REQUIRED IMPORTED_TARGET rocksdb)
 # Not through pkg-config: its file asks for development files that the library needs only when
 # linked statically.
 find_library(PINNACE_UNBOUND unbound REQUIRED)
+find_library(PINNACE_ARGON2 argon2 REQUIRED)
+find_library(PINNACE_CRYPT crypt REQUIRED)
 pkg_check_modules(Idn2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(Seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(Systemd REQUIRED IMPORTED_TARGET libsystemd)

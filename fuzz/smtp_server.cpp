@@ -1,6 +1,6 @@
 // A server session fed with anything: it ends, holds no unbounded buffer, answers only whole
-// lines, never hands out a message with a bare line end that is not binary, and takes REQUIRETLS inside TLS
-// only.
+// lines, never hands out a message with a bare line end that is not binary, and takes REQUIRETLS and logins
+// inside TLS only.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -16,6 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.starttls = true;
   options.requiretls = options.dsn = options.chunking = true;
   options.max_message_size = 4096;
+  options.auth = options.auth_required = (data[0] & 128) != 0;
+  options.xclient = (data[0] & 64) != 0;
   Server server(options);
   const std::size_t step = data[0] % 64 + 1;  // how the bytes are cut
   std::string_view left(reinterpret_cast<const char*>(data) + 1, size - 1);
@@ -57,7 +59,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case Server::Kind::close:
         return 0;
+      case Server::Kind::auth: {
+        const Login& login = *action.login;
+        if (!server.in_tls() || login.user.empty() || login.user.size() > Login::kMost) std::abort();
+        if (login.password.empty() || login.password.size() > Login::kMost) std::abort();
+        const bool good = login.password.size() % 2 == 0;
+        server.answer(good ? Reply::make(235, "ok") : Reply::make(535, "no"));
+        break;
+      }
+      case Server::Kind::xclient:
+        server.answer(Reply::make(220, "mx.test"));
+        break;
       case Server::Kind::mail:
+        if (options.auth_required && (server.user().empty() || !server.in_tls())) std::abort();
         if (server.requiretls() && !server.in_tls()) std::abort();  // RFC 8689 2
         server.answer(Reply::make(250, "ok"));
         break;

@@ -151,6 +151,19 @@ class Lab:
         postfix.wait_until_ready()
         return postfix
 
+    def sending_postfix(self, main, endpoint="127.77.0.50:25"):
+        """A Postfix that takes mail from this machine and sends it on as `main` says."""
+        postfix = self._postfix(
+            "sending",
+            hostname="office.sender.test",
+            endpoint=endpoint,
+            domains=["office.sender.test"],
+            main="mynetworks = 127.0.0.0/8\nsmtpd_recipient_restrictions = permit_mynetworks, reject\n" + main,
+            master="smtp unix - - n - - smtp\n",
+        )
+        postfix.wait_until_ready()
+        return postfix
+
     def service(self, kind, name, sections):
         """A pinnace service that is yet to be started."""
         return Service(self, name, kind, sections)

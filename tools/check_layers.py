@@ -21,6 +21,7 @@ WRAPPED = {
     r"idn2\.h": {"names"},
     r"toml\+\+/": {"app"},
     r"CLI/": {"app"},
+    r"(argon2|crypt)\.h": {"auth"},
 }
 PURE = {"base", "names", "smtp", "pins", "dane", "sts", "tlsrpt", "mime", "policy"}  # no sockets, no wall clock
 IMPURE = re.compile(r"<(sys/socket|netinet/\w+|poll|sys/epoll)\.h>|system_clock::now|\bstd::time\(|::time\(")

@@ -15,6 +15,9 @@ struct Service {
 
 int check_config(const std::string& file, bool json);
 
+// Prints a line of the file of users, its password from standard input.
+int user_hash(const std::string& name);
+
 int queue_list(const Service& service);
 int queue_show(const Service& service, const std::string& id);
 int queue_retry(const Service& service, const std::string& id);  // empty: all

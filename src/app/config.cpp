@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "app/listeners_config.hpp"
 #include "app/rules_config.hpp"
 #include "app/toml_section.hpp"
 #include "names/domain.hpp"
@@ -14,30 +15,6 @@ std::string hostname(TomlSection& s) {
   const auto name = names::Domain::parse(text);
   if (!name && !text.empty()) s.problem("hostname", name.error().detail);
   return name ? name->str() : text;
-}
-
-std::vector<io::Endpoint> endpoints(TomlSection& s, const std::string& key) {
-  std::vector<io::Endpoint> out;
-  for (const std::string& text : s.texts(key, s.exists())) {
-    if (auto e = io::Endpoint::parse(text)) {
-      out.push_back(*e);
-    } else {
-      s.problem(key, e.error().detail);
-    }
-  }
-  return out;
-}
-
-std::vector<io::Network> networks(TomlSection& s, const std::string& key, bool required) {
-  std::vector<io::Network> out;
-  for (const std::string& text : s.texts(key, required)) {
-    if (auto network = io::Network::parse(text)) {
-      out.push_back(*network);
-    } else {
-      s.problem(key, network.error().detail);
-    }
-  }
-  return out;
 }
 
 LogSettings read_log(TomlFile& file) {
@@ -67,10 +44,11 @@ io::PaceSettings read_pace(TomlSection& limits) {
 void read_limits(TomlFile& file, RelayConfig& c) {
   TomlSection s = file.section("limits");
   relay::Settings& r = c.relay;
-  r.max_message_size = static_cast<std::uint64_t>(s.integer("max_message_size", 52428800, 1024, 1LL << 40));
-  r.max_sessions = static_cast<std::size_t>(s.integer("max_sessions", 1000, 1, 100000));
-  r.max_sessions_per_client = static_cast<std::size_t>(s.integer("max_sessions_per_client", 200, 1, 100000));
-  r.max_recipients = static_cast<std::size_t>(s.integer("max_recipients", 1000, 100, 100000));
+  relay::ListenerSettings& l = c.listener;
+  l.max_message_size = static_cast<std::uint64_t>(s.integer("max_message_size", 52428800, 1024, 1LL << 40));
+  r.max_sessions = l.max_sessions = static_cast<std::size_t>(s.integer("max_sessions", 1000, 1, 100000));
+  l.max_sessions_per_client = static_cast<std::size_t>(s.integer("max_sessions_per_client", 200, 1, 100000));
+  l.max_recipients = static_cast<std::size_t>(s.integer("max_recipients", 1000, 100, 100000));
   r.max_errors = static_cast<std::size_t>(s.integer("max_errors", 20, 1, 10000));
   r.max_received = static_cast<std::size_t>(s.integer("max_received", 100, 1, 10000));
   r.max_text_line = static_cast<std::size_t>(s.integer("max_text_line", 998, 0, 1 << 20));
@@ -137,7 +115,7 @@ void read_policy(TomlFile& file, RelayConfig& c) {
 
 void read_sts(TomlFile& file, RelayConfig& c) {
   TomlSection s = file.section("sts");
-  c.sts_allowed = networks(s, "allow_addresses", false);
+  c.sts_allowed = read_networks(s, "allow_addresses", false);
   c.sts_timeout = s.duration("timeout", std::chrono::minutes(1));
   if (c.sts_timeout < base::Seconds(1)) s.problem("timeout", "at least 1s is expected");
 }
@@ -161,8 +139,6 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   TomlSection s = file->section("relay");
   if (!s.exists()) return base::fail("config.value", path + ": a section [relay] is expected");
   c.relay.hostname = c.delivery.hostname = hostname(s);
-  c.relay.listen = endpoints(s, "listen");
-  c.relay.networks = networks(s, "networks", true);
   c.data = s.required_text("data");
   c.control = s.text("control", c.data + "/control.sock");
   c.certificate = s.text("certificate", "");
@@ -178,6 +154,7 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   read_policy(*file, c);
   read_sts(*file, c);
   read_dns(*file, c);
+  read_listeners(*file, s, c);
   c.rules = std::make_shared<const policy::RuleBook>(read_rules(*file, now));
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
@@ -190,7 +167,7 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   TomlSection s = file->section("gate");
   if (!s.exists()) return base::fail("config.value", path + ": a section [gate] is expected");
   c.gate.hostname = hostname(s);
-  c.gate.listen = endpoints(s, "listen");
+  c.gate.listen = read_endpoints(s, "listen", true);
   const std::string backend = s.required_text("backend");
   if (auto e = io::Endpoint::parse(backend)) {
     c.gate.backend = *e;

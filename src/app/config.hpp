@@ -30,6 +30,7 @@ struct ProcessSettings {
 
 struct RelayConfig {
   relay::Settings relay;
+  relay::ListenerSettings listener;  // what holds for each unless it says otherwise
   delivery::Settings delivery;
   queue::ScheduleSettings queue;
   dns::Settings dns;
@@ -40,6 +41,7 @@ struct RelayConfig {
   std::string control;
   std::string certificate;  // empty: no STARTTLS on the listener
   std::string key;
+  std::string users;  // file of those who may log in; empty: nobody
   std::string roots;  // empty: the system's
   std::shared_ptr<const policy::RuleBook> rules = std::make_shared<const policy::RuleBook>();  // never null
   base::Milliseconds sts_timeout = std::chrono::minutes(1);  // RFC 8461 3.3: for one policy

@@ -314,6 +314,12 @@ int main(int argc, char** argv) {
   check->add_option("FILE", config, "The configuration of a relay or a gate")->required();
   check->add_flag("--json", json, "Answer in JSON, for programs");
   check->callback([&] { code = app::check_config(config, json); });
+  auto* user = root.add_subcommand("user", "Those who may log in to submit mail (relay.users)");
+  user->require_subcommand(1);
+  auto* hash = user->add_subcommand(
+      "hash", "Print a user's line for the file of users; the password is the first line of standard input");
+  hash->add_option("NAME", name, "The user's name")->required();
+  hash->callback([&] { code = app::user_hash(name); });
   add_queue_commands(root, service, id, all, code);
   add_pins_commands(root, service, name, set, advert, code);
   add_sts_commands(root, service, name, code);

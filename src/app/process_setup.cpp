@@ -81,10 +81,12 @@ ProcessNeeds needs_of(const RelayConfig& config, const std::string& config_file)
   ProcessNeeds needs;
   needs.process = config.process;
   needs.log = config.log;
-  needs.listen = config.relay.listen;
+  for (const relay::ListenerSettings& l : config.relay.listeners)
+    needs.listen.insert(needs.listen.end(), l.addresses.begin(), l.addresses.end());
   needs.data = config.data;
   needs.control = config.control;
-  needs.files = {config_file, config.certificate, config.key, config.roots, config.dns.trust_anchor_file};
+  needs.files = {config_file,  config.certificate, config.key,
+                 config.users, config.roots,       config.dns.trust_anchor_file};
   std::erase(needs.files, "");
   needs.open_files = kOwnFiles + config.relay.max_sessions + config.delivery.max_connections;
   return needs;

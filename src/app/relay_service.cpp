@@ -56,7 +56,12 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
                         *roots,
                         std::make_shared<tls::SessionCache>(config.delivery.resumption_lifetime)};
   deliverer = std::make_unique<delivery::Deliverer>(tools, **queue, gatherer, pins);
-  relay::Relay relay(loop, clock, **queue, config.relay, *certificate);
+  std::optional<auth::Logins> logins;
+  if (!config.users.empty()) {
+    logins.emplace(loop, clock, config.users);
+    if (auto loaded = logins->load(); !loaded) return std::unexpected(loaded.error());
+  }
+  relay::Relay relay(loop, clock, **queue, config.relay, *certificate, logins ? &*logins : nullptr);
   RelayCommands commands(**queue, pins, gatherer, sts, rules, clock);
   api::ControlServer control(
       loop, [&commands](boost::json::object request) { return commands.run(std::move(request)); });
@@ -80,7 +85,10 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
     deliverer->stop();
   };
   running.stopped = [&] { return relay.sessions() == 0 && deliverer->stopped(); };
-  running.reload = [&rules] { (void)rules.reload(); };
+  running.reload = [&] {
+    (void)rules.reload();
+    if (logins) loop.spawn(logins->reload());
+  };
   running.status = [&] {
     return fmt::format("{} messages queued, {} sessions", (*queue)->stats().messages, relay.sessions());
   };

@@ -228,7 +228,8 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
   std::optional<Problem> problem;
   for (const io::IpAddress& address : target.addresses) {
     if (problem && io::Steady::now() >= until) break;
-    auto fresh = std::make_unique<Session>(tools_, target.decision, target.host, address);
+    auto fresh =
+        std::make_unique<Session>(tools_, target.decision, target.host, address, work.message->route);
     auto opened = co_await fresh->open();
     report_advert_before_tls(*fresh);
     if (opened) {
@@ -249,9 +250,10 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
                                                        const Target& target, io::Steady::time_point until,
                                                        Problem& problem) {
   for (int round = 0; round < 2; ++round) {
-    // Reuse under the same host and the same decision only.
+    // Reuse under the same host, the same decision and from the same source only.
     const bool reused = session && session->reusable() && session->host_name() == target.host &&
-                        session->decision().key == target.decision->key;
+                        session->decision().key == target.decision->key &&
+                        session->sources() == tools_.settings.sources_of(work.message->route);
     if (!reused) {
       if (session) {
         std::unique_ptr<Session> old = std::move(session);

@@ -9,8 +9,12 @@ namespace pinnace::delivery {
 using Kind = smtp::Client::Kind;
 
 Session::Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, std::string host_name,
-                 io::IpAddress address)
-    : tools_(tools), decision_(std::move(decision)), host_name_(std::move(host_name)), address_(address) {}
+                 io::IpAddress address, std::string route)
+    : tools_(tools),
+      decision_(std::move(decision)),
+      host_name_(std::move(host_name)),
+      address_(address),
+      sources_(tools.settings.sources_of(route)) {}
 
 Problem Session::lost(const base::Error& error) const {
   Problem p;
@@ -33,7 +37,9 @@ Problem Session::failed() const {
     p.permanent = f.reply->permanent() && (client_->in_tls() || !decision_->tls_required);
     const std::string code = f.reply->enhanced();
     const bool fits = !code.empty() && p.permanent == f.reply->permanent();
-    p.status = fits ? code : p.permanent ? "5.3.0" : "4.3.0";
+    // RFC 7504 6: X.3.2 goes with 521
+    const std::string_view other = f.reply->code == 521 ? ".3.2" : ".3.0";
+    p.status = fits ? code : (p.permanent ? "5" : "4") + std::string(other);
   }
   const bool no_tls = f.why == Why::no_starttls || f.why == Why::starttls_refused || f.why == Why::injected;
   const bool no_ehlo = f.why == Why::refused && decision_->tls_required && !client_->in_tls() && f.reply &&
@@ -81,8 +87,10 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   io::Endpoint to;
   to.address = address_;
   to.port = tools_.settings.port;
-  auto source = tools_.settings.source_address;
-  if (source && source->is_v4() != address_.is_v4()) source.reset();
+  std::optional<io::IpAddress> source;
+  for (const io::IpAddress& one : sources_) {
+    if (one.is_v4() == address_.is_v4()) source = one;
+  }
   const auto started = io::Steady::now();
   auto connected = co_await io::connect(tools_.loop, to, tools_.settings.connect_timeout, source);
   if (!connected) co_return std::unexpected(lost(connected.error()));

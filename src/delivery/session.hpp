@@ -31,7 +31,7 @@ struct Tools {
 class Session {
  public:
   Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, std::string host_name,
-          io::IpAddress address);
+          io::IpAddress address, std::string route = {});
 
   // Connects, says EHLO, takes TLS, resumed where the decision lets it, and verifies what the decision
   // requires. Where a session that was resumed does not satisfy it, tries once more with a full handshake;
@@ -59,6 +59,8 @@ class Session {
   bool dane_valid() const;  // a TLSA record matched
   const std::string& host_name() const { return host_name_; }
   const io::IpAddress& address() const { return address_; }
+  // Where the session is from: mail of another source has a session of its own.
+  const std::vector<io::IpAddress>& sources() const { return sources_; }
   const std::string& verified_by() const { return verified_by_; }  // for the log
   std::string tls_text() const;  // for the log: "TLSv1.3/CIPHER", "TLSv1.3/CIPHER/resumed", "none"
   const std::vector<policy::Finding>& findings() const { return findings_; }
@@ -103,6 +105,7 @@ class Session {
   std::shared_ptr<const policy::Decision> decision_;
   std::string host_name_;
   io::IpAddress address_;
+  std::vector<io::IpAddress> sources_;
   std::unique_ptr<io::Stream> stream_;
   std::unique_ptr<smtp::Client> client_;
   tls::Handshake handshake_;

@@ -56,6 +56,7 @@ TEST_F(SessionTest, NothingSaidBeforeTheTlsThatIsAMustIsFinal) {
     const char* status;
   } cases[] = {
       {"the greeting refuses", {"554 5.7.1 not you\r\n"}, "4."},
+      {"the greeting says that the host takes no mail", {"521 mx.x.test takes no mail\r\n"}, "4.3.2"},
       {"EHLO is refused", {greeting, "550 5.7.1 not you\r\n"}, "4.7.5"},
       {"STARTTLS is not offered", {greeting, "250 mx.x.test\r\n"}, "4.7.5"},
       {"STARTTLS is refused for good", {greeting, offer, "554 5.7.0 no TLS\r\n"}, "4.7.5"},
@@ -78,6 +79,15 @@ TEST_F(SessionTest, WhereNoTlsIsDemandedARefusalIsFinal) {
   EXPECT_TRUE(refused.error().permanent);
   EXPECT_EQ(refused.error().status, "5.7.1");
   EXPECT_TRUE(attempt(false, {"220 mx.x.test\r\n", "250 mx.x.test\r\n"}));
+  // RFC 7504 3: it never will; 421 is for now.
+  const auto never = attempt(false, {"521 mx.x.test takes no mail\r\n"});
+  ASSERT_FALSE(never);
+  EXPECT_TRUE(never.error().permanent);
+  EXPECT_EQ(never.error().status, "5.3.2");
+  EXPECT_THAT(never.error().reason, HasSubstr("the host takes no mail"));
+  const auto later = attempt(false, {"421 mx.x.test too busy\r\n"});
+  ASSERT_FALSE(later);
+  EXPECT_FALSE(later.error().permanent);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // What an operator may set of delivery.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/address.hpp"
 #include "pins/noting.hpp"
@@ -13,6 +15,15 @@ struct Settings {
   std::string hostname;  // in EHLO, and as reporting MTA
   std::uint16_t port = 25;
   std::optional<io::IpAddress> source_address;
+  // Instead, for mail that came by the listener of that name (queue::Message::route): one of a family.
+  std::map<std::string, std::vector<io::IpAddress>> sources;
+
+  // The addresses to connect from for mail that came by `route`; to a host of a family that is not among
+  // them the system chooses.
+  std::vector<io::IpAddress> sources_of(const std::string& route) const {
+    if (const auto own = sources.find(route); own != sources.end()) return own->second;
+    return source_address ? std::vector{*source_address} : std::vector<io::IpAddress>();
+  }
   base::Milliseconds connect_timeout = std::chrono::seconds(30);
   // RFC 5321 4.5.3.2: five minutes for a greeting and most replies.
   base::Milliseconds greeting_timeout = std::chrono::minutes(5);

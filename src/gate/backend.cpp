@@ -2,30 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "io/proxy_header.hpp"
+
 namespace pinnace::gate {
-namespace {
-
-std::string port_octets(std::uint16_t port) {
-  return {static_cast<char>(port >> 8), static_cast<char>(port & 255)};
-}
-
-}  // namespace
-
-std::string proxy_v2_header(const Client& c) {
-  const bool v4 = c.address.is_v4() && c.local.is_v4();
-  const auto octets = [&](const io::IpAddress& a) {
-    if (v4 || !a.is_v4()) return std::string(reinterpret_cast<const char*>(a.bytes().data()), v4 ? 4 : 16);
-    std::string mapped(10, '\0');
-    return mapped + "\xff\xff" + std::string(reinterpret_cast<const char*>(a.bytes().data()), 4);
-  };
-  const std::string addresses =
-      octets(c.address) + octets(c.local) + port_octets(c.port) + port_octets(c.local_port);
-  std::string out("\r\n\r\n\0\r\nQUIT\n", 12);
-  out += '\x21';                // version 2, PROXY
-  out += v4 ? '\x11' : '\x21';  // TCP over IPv4 or IPv6
-  return out + port_octets(static_cast<std::uint16_t>(addresses.size())) + addresses;
-}
-
 io::Task<base::Result<smtp::Reply>> Backend::reply() {
   char buffer[4096];
   for (;;) {
@@ -84,7 +63,8 @@ io::Task<std::expected<std::unique_ptr<Backend>, Backend::Refused>> Backend::ope
   std::unique_ptr<Backend> backend(new Backend(std::move(*connected)));
   backend->stream_.set_idle_timeout(settings.backend_timeout);
   if (settings.client_address == ClientAddress::proxy_v2) {
-    const std::string header = proxy_v2_header(client);
+    const std::string header =
+        io::proxy_header({client.address, client.port, {}}, {client.local, client.local_port, {}});
     const auto sent = co_await backend->stream_.write_all(header);
     if (!sent) co_return refuse(sent.error());
   }

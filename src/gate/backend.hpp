@@ -53,7 +53,4 @@ class Backend {
   std::string introduced_;
 };
 
-// The header of the PROXY protocol, version 2, for a TCP connection.
-std::string proxy_v2_header(const Client& client);
-
 }  // namespace pinnace::gate

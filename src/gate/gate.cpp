@@ -215,6 +215,10 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
       }
       in_body = in_transaction = false;
       break;
+    case Kind::auth:  // never offered
+    case Kind::xclient:
+      server->answer(Reply::make(502, "5.5.1 not here"));
+      break;
     case Kind::close:
       co_return false;
   }

@@ -22,8 +22,9 @@ std::string harmless(std::string_view s) {
 
 std::string_view protocol(const Trace& t) {
   // RFC 6531 4.3 and RFC 3848: the protocol says what was used.
-  if (t.smtputf8) return t.tls ? "UTF8SMTPS" : "UTF8SMTP";
-  if (t.extended) return t.tls ? "ESMTPS" : "ESMTP";
+  const bool a = t.authenticated;
+  if (t.smtputf8) return t.tls ? (a ? "UTF8SMTPSA" : "UTF8SMTPS") : (a ? "UTF8SMTPA" : "UTF8SMTP");
+  if (t.extended) return t.tls ? (a ? "ESMTPSA" : "ESMTPS") : (a ? "ESMTPA" : "ESMTP");
   return "SMTP";
 }
 
@@ -36,7 +37,8 @@ std::string received_field(const Trace& t) {
   const std::string from = name.size() > 2 && name.starts_with('[') && name.ends_with(']')
                                ? "[" + harmless(std::string_view(name).substr(1, name.size() - 2)) + "]"
                                : harmless(name);
-  std::string out = fmt::format("Received: from {} ([{}])\r\n", from, ip);
+  const std::string host = t.client_host.empty() ? "" : harmless(t.client_host) + " ";
+  std::string out = fmt::format("Received: from {} ({}[{}])\r\n", from, host, ip);
   if (t.tls) out += fmt::format("\t(using {})\r\n", harmless(t.tls_text));
   out += fmt::format("\tby {} with {} id {}", t.by, protocol(t), t.id);
   // RFC 5321 7.2: with several recipients none is named.

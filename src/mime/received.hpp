@@ -9,11 +9,13 @@ namespace pinnace::mime {
 
 struct Trace {
   std::string client_name;  // as in its EHLO: hostile
+  std::string client_host;  // its name in the DNS, where a front found one; else empty: hostile
   std::string client_ip;
   std::string by;
   bool extended = true;  // EHLO
   bool tls = false;
-  std::string tls_text;  // "TLSv1.3/TLS_AES_256_GCM_SHA384"
+  bool authenticated = false;  // the client logged in
+  std::string tls_text;        // "TLSv1.3/TLS_AES_256_GCM_SHA384"
   bool smtputf8 = false;
   std::string id;
   std::string recipient;  // only where there is one: others must not learn of each other

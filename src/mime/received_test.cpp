@@ -41,19 +41,29 @@ TEST(Received, WithoutRecipientNoneIsNamed) {
 // RFC 3848 1, RFC 6531 4.3
 TEST(Received, SaysTheProtocol) {
   const struct {
-    bool extended, tls, utf8;
+    bool extended, tls, utf8, login;
     const char* with;
   } cases[] = {
-      {false, false, false, "SMTP"},   {true, false, false, "ESMTP"},   {true, true, false, "ESMTPS"},
-      {true, false, true, "UTF8SMTP"}, {true, true, true, "UTF8SMTPS"},
+      {false, false, false, false, "SMTP"},   {true, false, false, false, "ESMTP"},
+      {true, true, false, false, "ESMTPS"},   {true, false, true, false, "UTF8SMTP"},
+      {true, true, true, false, "UTF8SMTPS"}, {true, true, false, true, "ESMTPSA"},
+      {true, false, false, true, "ESMTPA"},   {true, true, true, true, "UTF8SMTPSA"},
   };
   for (const auto& c : cases) {
     Trace t = example();
     t.extended = c.extended;
     t.tls = c.tls;
     t.smtputf8 = c.utf8;
+    t.authenticated = c.login;
     EXPECT_THAT(received_field(t), testing::HasSubstr(std::string(" with ") + c.with + " id abc"));
   }
+}
+
+TEST(Received, NamesTheHostThatAFrontFound) {
+  Trace t = example();
+  t.client_host = "spike).test";
+  EXPECT_THAT(received_field(t),
+              testing::StartsWith("Received: from mail.sender.test (spike?.test [192.0.2.1])\r\n"));
 }
 
 TEST(Received, AHostileNameStaysAWord) {

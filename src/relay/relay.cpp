@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
-
 #include "base/log.hpp"
-#include "io/pace.hpp"
-#include "mime/header.hpp"
 #include "mime/received.hpp"
+#include "relay/session.hpp"
 
 namespace pinnace::relay {
 
@@ -17,9 +13,8 @@ using smtp::Reply;
 
 namespace {
 
-// What a session holds at most: lines and replies, and what TLS does; while a body is taken, that; and a
-// recipient besides its address, here and in the queue's writer.
-constexpr std::uint64_t kSessionOctets = 64 << 10;
+// What a session holds besides while a body is taken, and for a recipient besides its address, here and in
+// the queue's writer.
 constexpr std::uint64_t kBodyOctets = 192 << 10;
 constexpr std::uint64_t kRecipientOctets = 1024;
 
@@ -27,64 +22,31 @@ constexpr auto kGoodbye = std::chrono::seconds(10);  // to take in why its sessi
 
 }  // namespace
 
-struct Relay::Session {
-  Session(io::Stream s, smtp::ServerOptions options, base::Budget& memory_of_all)
-      : stream(std::move(s)), server(std::move(options)), memory(memory_of_all) {}
-  // A message, and a pause between two, may take so long.
-  void allow(base::Milliseconds time) {
-    ends = io::Steady::now() + time;
-    pace.reset();
-    stream.set_deadline(ends);
-  }
-  io::Stream stream;
-  smtp::Server server;
-  base::Share memory;
-  io::Steady::time_point ends;
-  std::optional<io::Pace> pace;  // while a body is taken
-  io::IpAddress client;
-  bool may_relay = false;
-  bool in_transaction = false;
-  tls::Handshake handshake;
-  queue::Envelope envelope;
-  std::optional<queue::Queue::Writer> writer;
-  std::optional<mime::HeaderScanner> scanner;
-  std::optional<base::Error> failed;  // of the body, answered at its end
-};
-
-// A session is counted as long as it is served, however that ends.
-struct Relay::Registration {
-  Relay& relay;
-  Session& session;
-  Registration(Relay& r, Session& s) : relay(r), session(s) { relay.sessions_.insert(&session); }
-  Registration(const Registration&) = delete;
-  ~Registration() {
-    relay.sessions_.erase(&session);
-    if (--relay.per_client_[session.client] == 0) relay.per_client_.erase(session.client);
-  }
-};
-
 Relay::Relay(io::Loop& loop, const base::Clock& clock, queue::Queue& queue, Settings settings,
-             std::optional<tls::ServerContext> tls)
+             std::optional<tls::ServerContext> tls, auth::Logins* logins)
     : loop_(loop),
       clock_(clock),
       queue_(queue),
       settings_(std::move(settings)),
       tls_(std::move(tls)),
-      memory_(settings_.memory) {}
+      memory_(settings_.memory),
+      logins_(logins) {}
 
 base::Result<> Relay::start() {
-  for (const io::Endpoint& at : settings_.listen) {
-    auto listener = io::Listener::bind(loop_, at);
-    if (!listener) return std::unexpected(listener.error());
-    listeners_.push_back(std::make_unique<io::Listener>(std::move(*listener)));
+  for (const ListenerSettings& settings : settings_.listeners) {
+    for (const io::Endpoint& at : settings.addresses) {
+      auto listener = io::Listener::bind(loop_, at);
+      if (!listener) return std::unexpected(listener.error());
+      doors_.push_back(std::make_unique<Door>(Door{settings, std::move(*listener)}));
+    }
   }
-  for (const auto& listener : listeners_) loop_.spawn(accept(listener.get()));
+  for (const auto& door : doors_) loop_.spawn(accept(door.get()));
   return {};
 }
 
 void Relay::stop() {
   stopping_ = true;
-  for (const auto& listener : listeners_) listener->close();
+  for (const auto& door : doors_) door->listener.close();
   for (Session* s : sessions_) {
     if (!s->in_transaction) s->stream.interrupt();
   }
@@ -96,9 +58,17 @@ void Relay::log_session(const Session& session, std::string_view event, std::str
                          {"detail", std::string(detail)}});
 }
 
-io::Task<void> Relay::accept(io::Listener* listener) {
+std::string Relay::no_room_for(const ListenerSettings& listener) const {
+  const auto of_listener = per_listener_.find(&listener);
+  const std::size_t there = of_listener == per_listener_.end() ? 0 : of_listener->second;
+  if (sessions_.size() >= settings_.max_sessions || there >= listener.max_sessions)
+    return "too many connections";
+  return memory_.has_room(kSessionOctets) ? "" : "out of memory for sessions";
+}
+
+io::Task<void> Relay::accept(Door* door) {
   for (;;) {
-    auto stream = co_await listener->accept();
+    auto stream = co_await door->listener.accept();
     if (!stream) {
       if (stream.error().code == "io.interrupted") co_return;
       // Out of descriptors, mostly: those there must end first.
@@ -108,42 +78,23 @@ io::Task<void> Relay::accept(io::Listener* listener) {
       if (!waited) co_return;
       continue;
     }
-    const auto client = stream->peer_address();
-    if (!client) continue;  // gone already
-    std::size_t& of_client = per_client_[*client];
-    const bool too_many =
-        sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client;
-    if (too_many || !memory_.has_room(kSessionOctets)) {
-      const std::string why = too_many ? "too many connections" : "out of memory for sessions";
-      base::log_warning("session_refused", {{"client", client->str()}, {"why", why}});
-      const std::string busy = Reply::make(421, "4.3.2 " + settings_.hostname + " " + why).wire();
-      const auto said = co_await stream->write_all(busy);
-      (void)said;
-      if (of_client == 0) per_client_.erase(*client);
+    const auto peer = stream->peer_address();
+    if (!peer) continue;  // gone already
+    auto session = std::make_shared<Session>(std::move(*stream), door->settings, memory_);
+    session->client = *peer;
+    session->stream.set_idle_timeout(settings_.command_timeout);
+    const std::string why = no_room_for(door->settings);
+    if (!why.empty()) {
+      loop_.spawn(turn_away(session, why));
       continue;
     }
-    smtp::ServerOptions options;
-    options.hostname = settings_.hostname;
-    options.starttls = options.requiretls = tls_.has_value();
-    options.chunking = options.dsn = true;
-    options.max_message_size = settings_.max_message_size;
-    options.max_recipients = settings_.max_recipients;
-    options.max_errors = settings_.max_errors;
-    options.max_text_line = settings_.max_text_line;
-    auto session = std::make_shared<Session>(std::move(*stream), std::move(options), memory_);
     (void)session->memory.grow(kSessionOctets);  // there is room
-    session->client = *client;
-    session->may_relay = std::any_of(settings_.networks.begin(), settings_.networks.end(),
-                                     [&](const io::Network& n) { return n.contains(*client); });
-    session->stream.set_idle_timeout(settings_.command_timeout);
-    ++of_client;
-    loop_.spawn(serve(session));
+    loop_.spawn(welcome(session));
   }
 }
 
 io::Task<void> Relay::serve(std::shared_ptr<Session> session) {
   Session& s = *session;
-  const Registration registered{*this, s};
   s.allow(settings_.transaction_timeout);
   bool open = true;
   while (open) {
@@ -190,21 +141,16 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       s.server.tls_established();
       break;
     }
+    case Kind::auth: {
+      smtp::Login login = *action.login;
+      co_await log_in(s, std::move(login));
+      break;
+    }
+    case Kind::xclient:
+      s.server.answer(take_xclient(s, *action.xclient));
+      break;
     case Kind::mail:
-      if (queue_.failed()) {
-        s.server.answer(Reply::make(451, "4.3.0 the store has failed, and no mail is taken"));
-        break;
-      }
-      s.envelope = {};
-      s.envelope.reverse_path = action.path->path;
-      s.envelope.smtputf8 = s.server.smtputf8();
-      s.envelope.envid = s.server.mail_dsn().envid;
-      s.envelope.ret = s.server.mail_dsn().ret;
-      // RFC 8689 4.1
-      if (s.server.requiretls()) s.envelope.tls_wish = queue::TlsWish::require;
-      s.in_transaction = true;
-      s.allow(settings_.transaction_timeout);
-      s.server.answer(Reply::make(250, "2.1.0 ok"));
+      s.server.answer(answer_mail(s, *action.path));
       break;
     case Kind::rcpt:
       s.server.answer(answer_rcpt(s, *action.path));
@@ -230,8 +176,29 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
   co_return true;
 }
 
+Reply Relay::answer_mail(Session& s, const smtp::PathArgument& path) {
+  if (queue_.failed()) return Reply::make(451, "4.3.0 the store has failed, and no mail is taken");
+  // RFC 6409 6.1
+  if (!auth::may_send_as(s.senders, path.path)) {
+    log_session(s, "sender_refused", fmt::format("{} as {}", s.server.user(), path.path));
+    return Reply::make(550, fmt::format("5.7.1 you may not send as {}", path.path));
+  }
+  s.envelope = {};
+  s.envelope.reverse_path = path.path;
+  s.envelope.smtputf8 = s.server.smtputf8();
+  s.envelope.envid = s.server.mail_dsn().envid;
+  s.envelope.ret = s.server.mail_dsn().ret;
+  s.envelope.priority = s.listener.priority;
+  s.envelope.route = s.listener.name;
+  // RFC 8689 4.1
+  if (s.server.requiretls()) s.envelope.tls_wish = queue::TlsWish::require;
+  s.in_transaction = true;
+  s.allow(settings_.transaction_timeout);
+  return Reply::make(250, "2.1.0 ok");
+}
+
 Reply Relay::answer_rcpt(Session& s, const smtp::PathArgument& path) {
-  if (!s.may_relay) {
+  if (s.server.user().empty() && (s.listener.for_users() || !s.in_networks)) {
     log_session(s, "relaying_denied", path.path);
     return Reply::make(554, fmt::format("5.7.1 {} may not relay here", s.client.str()));
   }
@@ -245,6 +212,7 @@ Reply Relay::answer_rcpt(Session& s, const smtp::PathArgument& path) {
 
 io::Task<void> Relay::begin_body(Session& s) {
   s.envelope.client = fmt::format("{} [{}]", s.server.client_name(), s.client.str());
+  if (!s.server.user().empty()) s.envelope.client += " as " + s.server.user();
   s.failed.reset();
   if (!s.memory.grow(kBodyOctets)) {
     s.failed = {"relay.memory", "the sessions hold all that limits.memory allows them"};
@@ -253,15 +221,23 @@ io::Task<void> Relay::begin_body(Session& s) {
   s.writer.emplace(queue_.begin(s.envelope));
   mime::Trace trace;
   trace.client_name = s.server.client_name();
+  trace.client_host = s.client_host;
   trace.client_ip = s.client.str();
   trace.by = settings_.hostname;
   trace.extended = s.server.extended();
   trace.tls = s.server.in_tls();
+  trace.authenticated = !s.server.user().empty();
   trace.tls_text = s.handshake.version + "/" + s.handshake.cipher;
   trace.smtputf8 = s.server.smtputf8();
   trace.id = s.writer->id().str();
   if (s.envelope.recipients.size() == 1) trace.recipient = s.envelope.recipients[0].address;
   trace.at = clock_.now();
+  s.missing.reset();
+  if (s.listener.for_users()) {
+    const std::string unique =
+        fmt::format("<{}.{}@{}>", trace.at.time_since_epoch().count(), trace.id, trace.by);
+    s.missing.emplace(base::format_mail_date(trace.at), unique);
+  }
   const std::string field = mime::received_field(trace);
   if (!s.failed) {
     const auto written = co_await s.writer->append(field);
@@ -274,6 +250,7 @@ io::Task<void> Relay::begin_body(Session& s) {
 io::Task<void> Relay::take_body(Session& s, std::string_view octets) {
   if (s.failed) co_return;
   s.scanner->feed(octets);
+  if (s.missing) octets = s.missing->pass(octets);
   const auto written = co_await s.writer->append(octets);
   if (!written) s.failed = written.error();
 }
@@ -286,6 +263,10 @@ io::Task<void> Relay::end_body(Session& s) {
     reply = Reply::make(
         554, fmt::format("5.4.6 a mail loop: more than {} Received fields", settings_.max_received));
   } else {
+    if (!s.failed && s.missing) {
+      const auto written = co_await s.writer->append(s.missing->finish());
+      if (!written) s.failed = written.error();
+    }
     if (!s.failed) {
       queue::BodyFacts facts;
       facts.binary = s.server.body_binary();
@@ -306,6 +287,7 @@ io::Task<void> Relay::end_body(Session& s) {
              {"recipients", std::to_string(s.envelope.recipients.size())},
              {"size", std::to_string(s.writer->size())},
              {"client", s.client.str()},
+             {"user", s.server.user()},
              {"reply", reply.text()},
              {"detail", s.failed ? s.failed->detail : ""}});
   s.writer.reset();

@@ -1,43 +1,29 @@
-// Takes mail over SMTP from the networks that may relay, and puts it into the queue.
+// Takes mail over SMTP from the networks that may relay and from users who log in, and puts it into the
+// queue.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "auth/logins.hpp"
 #include "base/budget.hpp"
-#include "io/pace.hpp"
 #include "io/stream.hpp"
 #include "queue/queue.hpp"
+#include "relay/settings.hpp"
 #include "smtp/server.hpp"
 #include "tls/session.hpp"
 
 namespace pinnace::relay {
 
-struct Settings {
-  std::string hostname;
-  std::vector<io::Endpoint> listen;
-  std::vector<io::Network> networks;  // who may relay; others are refused every recipient
-  std::uint64_t max_message_size = 50 << 20;
-  std::size_t max_sessions = 1000;
-  std::size_t max_sessions_per_client = 100;
-  std::size_t max_recipients = 1000;
-  std::size_t max_errors = 20;
-  std::size_t max_received = 100;  // more Received fields than that are a loop (RFC 5321 6.3)
-  std::size_t max_text_line = 998;
-  std::uint64_t memory = 256 << 20;                                   // octets that sessions may hold in all
-  io::PaceSettings pace;                                              // of a message's text
-  base::Milliseconds command_timeout = std::chrono::minutes(5);       // RFC 5321 4.5.3.2.7
-  base::Milliseconds transaction_timeout = std::chrono::minutes(60);  // between two messages, and for each
-};
-
 class Relay {
  public:
-  // `tls`: STARTTLS is offered where it is given.
+  // `tls`: STARTTLS is offered where it is given. Listeners for users need it, and `logins`.
   Relay(io::Loop& loop, const base::Clock& clock, queue::Queue& queue, Settings settings,
-        std::optional<tls::ServerContext> tls);
+        std::optional<tls::ServerContext> tls, auth::Logins* logins);
 
   // Binds every endpoint, then takes mail. Error: the first endpoint that cannot be had.
   base::Result<> start();
@@ -49,12 +35,26 @@ class Relay {
   struct Session;
   struct Registration;
 
-  io::Task<void> accept(io::Listener* listener);
+  struct Door {
+    const ListenerSettings& settings;
+    io::Listener listener;
+  };
+
+  io::Task<void> accept(Door* door);
+  io::Task<void> turn_away(std::shared_ptr<Session> session, std::string why);
+  io::Task<void> welcome(std::shared_ptr<Session> session);  // sees whose connection it is
+  smtp::ServerOptions options_for(const Session& session) const;
+  std::string no_room_for(const ListenerSettings& listener) const;  // empty: there is
+  bool count_client(Session& session, io::IpAddress client);        // false: it has too many sessions
+  void forget_client(Session& session);
+  smtp::Reply take_xclient(Session& session, const smtp::Xclient& named);
+  io::Task<void> log_in(Session& session, smtp::Login login);
   io::Task<void> serve(std::shared_ptr<Session> session);
   io::Task<bool> act(Session& session, const smtp::Server::Action& action);  // false: the session is over
   io::Task<void> take_body(Session& session, std::string_view octets);
   io::Task<void> end_body(Session& session);
   io::Task<void> begin_body(Session& session);
+  smtp::Reply answer_mail(Session& session, const smtp::PathArgument& path);
   smtp::Reply answer_rcpt(Session& session, const smtp::PathArgument& path);
   void log_session(const Session& session, std::string_view event, std::string_view detail) const;
 
@@ -64,8 +64,10 @@ class Relay {
   Settings settings_;
   std::optional<tls::ServerContext> tls_;
   base::Budget memory_;
-  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  auth::Logins* logins_;
+  std::vector<std::unique_ptr<Door>> doors_;
   std::set<Session*> sessions_;
+  std::map<const ListenerSettings*, std::size_t> per_listener_;
   std::map<io::IpAddress, std::size_t> per_client_;
   bool stopping_ = false;
 };

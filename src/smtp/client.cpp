@@ -118,7 +118,9 @@ void Client::take(Reply reply) {
 
 void Client::take_greeting(Reply reply) {
   if (reply.code == 220) return ask(Asked::ehlo, "EHLO " + name_);
-  fail(Failure::Why::refused, "the server does not take mail now", std::move(reply));
+  // RFC 7504 3: 521 is said by a host that takes no mail, whoever it is from.
+  const char* const what = reply.code == 521 ? "the host takes no mail" : "the server does not take mail now";
+  fail(Failure::Why::refused, what, std::move(reply));
 }
 
 void Client::take_ehlo(Reply reply) {

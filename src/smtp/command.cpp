@@ -119,7 +119,7 @@ base::Result<PathArgument> parse_path(std::string_view argument, std::string_vie
 }  // namespace
 
 Command parse_command(std::string_view line) {
-  static constexpr std::array<std::pair<std::string_view, Verb>, 14> kVerbs = {{
+  static constexpr std::array<std::pair<std::string_view, Verb>, 16> kVerbs = {{
       {"HELO", Verb::helo},
       {"EHLO", Verb::ehlo},
       {"STARTTLS", Verb::starttls},
@@ -134,6 +134,8 @@ Command parse_command(std::string_view line) {
       {"EXPN", Verb::expn},
       {"HELP", Verb::help},
       {"ETRN", Verb::etrn},
+      {"AUTH", Verb::auth},
+      {"XCLIENT", Verb::xclient},
   }};
   line = trim_right(line);
   const std::size_t space = line.find(' ');

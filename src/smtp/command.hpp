@@ -26,6 +26,8 @@ enum class Verb {
   expn,
   help,
   etrn,
+  auth,
+  xclient,
   unknown
 };
 

@@ -9,8 +9,14 @@ namespace pinnace::smtp {
 
 Server::Server(ServerOptions options) : options_(std::move(options)) {
   options_.smtputf8 = options_.smtputf8 && options_.eight_bit_mime;
-  say(220, options_.hostname + " ESMTP Pinnace");
+  if (options_.tls_first) {
+    state_ = State::tls;
+  } else {
+    greet();
+  }
 }
+
+void Server::greet() { say(220, options_.hostname + " ESMTP Pinnace"); }
 
 void Server::peer_closed() {
   // A transaction without its end of data is no message (RFC 5321 4.1.1.4).
@@ -32,6 +38,7 @@ void Server::shut_down(const std::string& why) {
       state_ = State::closing;
       return;
     case State::command:
+    case State::exchange:
     case State::body:
     case State::chunk:
       return close(421, "4.3.2 " + options_.hostname + " " + why);
@@ -49,9 +56,12 @@ Server::Action Server::next() {
 
 Server::MaybeAction Server::step() {
   switch (state_) {
-    case State::command: {
+    case State::command:
+    case State::exchange: {
       if (out_.size() > kMaxReplies) break;
+      const bool command = state_ == State::command;
       const Line line = take_line();
+      if (line == Line::taken && !command) return take_response(line_);
       if (line == Line::taken) return run();
       if (line == Line::refused) return std::nullopt;
       break;
@@ -85,15 +95,17 @@ Server::MaybeAction Server::step() {
 // RFC 5321 2.3.8: CRLF ends a line, and no other sequence may be taken for an end.
 Server::Line Server::take_line() {
   const std::string_view left = std::string_view(in_).substr(at_);
+  const bool response = state_ == State::exchange;
+  const std::size_t most = response ? kMaxResponse : kMaxCommandLine;
   const std::size_t end = left.find('\n');
   if (end == std::string_view::npos) {
-    discarding_ = discarding_ || left.size() > kMaxCommandLine;
+    discarding_ = discarding_ || left.size() > most;
     in_.erase(0, discarding_ ? in_.size() - 1 : at_);  // the last octet may be the end's CR
     at_ = 0;
     return Line::incomplete;
   }
   at_ += end + 1;
-  const bool too_long_line = std::exchange(discarding_, false) || end > kMaxCommandLine;
+  const bool too_long_line = std::exchange(discarding_, false) || end > most;
   const std::string_view text = left.substr(0, end);
   if (!text.ends_with('\r') || text.find_first_of(std::string_view("\r\0", 2)) != text.size() - 1) {
     // Whoever frames lines otherwise would have us read his data as commands: no more of it.
@@ -101,7 +113,8 @@ Server::Line Server::take_line() {
     return Line::refused;
   }
   if (too_long_line) {
-    refuse(500, fmt::format("5.5.2 the line is longer than {} octets", kMaxCommandLine));
+    if (response) state_ = State::command;  // RFC 4954 4: the exchange ends with 500 5.5.6
+    refuse(500, fmt::format("5.5.{} the line is longer than {} octets", response ? 6 : 2, most));
     return Line::refused;
   }
   line_.assign(text.substr(0, end - 1));
@@ -111,7 +124,10 @@ Server::Line Server::take_line() {
 Server::MaybeAction Server::ask(Kind kind) {
   state_ = State::answering;
   asked_ = kind;
-  return Action{kind, {}, kind == Kind::mail || kind == Kind::rcpt ? &path_ : nullptr, line_};
+  Action action{kind, {}, kind == Kind::mail || kind == Kind::rcpt ? &path_ : nullptr, line_};
+  action.login = &login_;
+  action.xclient = &xclient_;
+  return action;
 }
 
 void Server::answer(const Reply& reply) {
@@ -120,6 +136,12 @@ void Server::answer(const Reply& reply) {
   const bool here = state_ == State::answering;  // or the client is gone
   if (here) state_ = State::command;
   switch (std::exchange(asked_, Kind::read)) {
+    case Kind::auth:
+      take_auth_answer(reply);
+      break;
+    case Kind::xclient:
+      take_xclient_answer(reply);
+      break;
     case Kind::mail:
       transaction_ = reply.completed() ? Transaction::open : Transaction::refused;
       recipients_ = asked_recipients_ = 0;
@@ -163,6 +185,7 @@ void Server::tls_established() {
   // RFC 3207 4.2: everything learned before is forgotten, the client's name too.
   client_.clear();
   extended_ = false;
+  if (options_.tls_first) greet();
 }
 
 void Server::take_input(std::size_t octets) {

@@ -5,6 +5,8 @@
 //   read       read, then receive(); or peer_closed()
 //   start_tls  do the TLS handshake, then tls_established()
 //   mail, rcpt, data, body_end    decide, then answer(); `mail` opens a transaction
+//   auth       see whether `login` is good, then answer(): 235 where it is
+//   xclient    know the client as `xclient` names it, then answer() with a greeting
 //   body       take `bytes` of the message (dots and end mark already taken away, or of a BDAT chunk)
 //   reset      the transaction is over without a message: forget it
 //   close      close the connection
@@ -23,14 +25,21 @@
 #include "smtp/command.hpp"
 #include "smtp/dot.hpp"
 #include "smtp/dsn_parameters.hpp"
+#include "smtp/login.hpp"
 #include "smtp/reply.hpp"
 #include "smtp/text_lines.hpp"
+#include "smtp/xclient.hpp"
 
 namespace pinnace::smtp {
 
 struct ServerOptions {
   std::string hostname;
   bool starttls = false;
+  bool tls_first = false;             // TLS begins with the connection, before the greeting (RFC 8314 3.3)
+  bool auth = false;                  // AUTH PLAIN and LOGIN, inside TLS only
+  bool auth_required = false;         // before MAIL
+  bool xclient = false;               // the client is a front that may speak for others
+  std::size_t max_failed_logins = 3;  // then 421 and the end
   std::uint64_t max_message_size = 50 << 20;  // announced as SIZE; 0: not announced, no limit
   bool eight_bit_mime = true;
   bool chunking = false;    // BDAT and, with 8BITMIME, BINARYMIME (RFC 3030)
@@ -55,16 +64,19 @@ class Server {
   // 100 and 500 (RFC 3461 5.4). That is 1,176 if all came in one line; the rest is for addresses in UTF-8
   // and what is to come.
   static constexpr std::size_t kMaxCommandLine = 2048;
+  static constexpr std::size_t kMaxResponse = 12288;  // a line of an AUTH exchange (RFC 4954 4)
   // Replies to commands received together are held back up to this, so that a short command with a
   // long reply (EHLO) costs its sender more than us.
   static constexpr std::size_t kMaxReplies = 32 << 10;
 
-  enum class Kind { send, read, start_tls, mail, rcpt, data, body, body_end, reset, close };
+  enum class Kind { send, read, start_tls, auth, xclient, mail, rcpt, data, body, body_end, reset, close };
   struct Action {
     Kind kind = Kind::read;
     std::string_view bytes;              // send, body: valid until the next call
     const PathArgument* path = nullptr;  // mail, rcpt: valid until answer()
     std::string_view line;               // mail, rcpt: as it came, for a front to pass on
+    const Login* login = nullptr;        // auth: valid until answer()
+    const Xclient* xclient = nullptr;    // xclient: likewise
   };
 
   explicit Server(ServerOptions options);
@@ -79,8 +91,10 @@ class Server {
   void shut_down(const std::string& why);
 
   bool in_tls() const { return tls_; }
-  bool extended() const { return extended_; }                  // EHLO, not HELO
-  const std::string& client_name() const { return client_; }   // as in its EHLO or HELO
+  // EHLO, not HELO; of the client that a front named, where it says so.
+  bool extended() const { return named_protocol_.empty() ? extended_ : named_protocol_ == "ESMTP"; }
+  const std::string& client_name() const { return named_client_.empty() ? client_ : named_client_; }
+  const std::string& user() const { return user_; }            // who logged in; empty: nobody
   bool body_8bit() const { return body_ == Body::eight_bit; }  // BODY=8BITMIME was said
   bool body_binary() const { return body_ == Body::binary; }   // BODY=BINARYMIME
   bool smtputf8() const { return smtputf8_; }
@@ -89,8 +103,9 @@ class Server {
   const RcptDsn& rcpt_dsn() const { return rcpt_dsn_; }  // of the RCPT that is asked about
 
  private:
-  enum class State { command, answering, body, chunk, tls, closing, closed };
-  enum class Transaction { none, refused, open };  // what became of the last MAIL
+  enum class State { command, exchange, answering, body, chunk, tls, closing, closed };
+  enum class Exchange { plain, login_user, login_password };  // what an AUTH response holds
+  enum class Transaction { none, refused, open };             // what became of the last MAIL
   enum class Line { taken, refused, incomplete };
   enum class Body { unset, seven_bit, eight_bit, binary };
   using MaybeAction = std::optional<Action>;  // none: nothing for the owner to do, go on
@@ -112,6 +127,13 @@ class Server {
   void take_input(std::size_t octets);
   MaybeAction out_of_turn();
   MaybeAction unknown();
+  MaybeAction auth(std::string_view argument);
+  MaybeAction take_response(std::string_view line);
+  void challenge();
+  void take_auth_answer(const Reply& reply);
+  bool take_auth_parameter(const Parameter& p);
+  MaybeAction xclient(std::string_view argument);
+  void take_xclient_answer(const Reply& reply);
   MaybeAction read_body();
   MaybeAction end_body();
   MaybeAction refuse(int code, std::string text);  // an error of the client's
@@ -123,6 +145,7 @@ class Server {
   void count_error();
   void count_idle();
   void close(int code, std::string text);
+  void greet();
   bool too_large() const { return options_.max_message_size > 0 && size_ > options_.max_message_size; }
   bool too_long() const {
     const std::size_t longest = std::max(dots_.longest_line(), chunks_.lines.longest_line());
@@ -143,6 +166,13 @@ class Server {
   bool tls_ = false;
   bool extended_ = false;
   std::string client_;
+  Exchange exchange_ = Exchange::plain;
+  Login login_;
+  std::string user_;
+  std::size_t failed_logins_ = 0;
+  Xclient xclient_;
+  std::string named_client_;    // by XCLIENT
+  std::string named_protocol_;  // likewise
   std::size_t errors_ = 0;
   std::size_t idle_ = 0;
   std::string shut_down_;  // why, once the answer that is due was given

@@ -63,6 +63,10 @@ Server::MaybeAction Server::run() {
     case Verb::help:
       say(214, "2.0.0 RFC 5321; EHLO says what there is besides");
       break;
+    case Verb::auth:
+      return auth(command.argument);
+    case Verb::xclient:
+      return xclient(command.argument);
     case Verb::unknown:
       return unknown();
   }
@@ -100,6 +104,9 @@ Server::MaybeAction Server::hello(const Command& command) {
     if (options_.dsn) reply.lines.emplace_back("DSN");
     if (options_.requiretls && tls_) reply.lines.emplace_back("REQUIRETLS");
     if (options_.starttls && !tls_) reply.lines.emplace_back("STARTTLS");
+    // RFC 4954 4: not where AUTH would be refused.
+    if (options_.auth && tls_ && user_.empty()) reply.lines.emplace_back("AUTH PLAIN LOGIN");
+    if (options_.xclient) reply.lines.emplace_back(Xclient::kOffer);
     const auto& more = tls_ ? options_.tls_extensions : options_.plain_extensions;
     reply.lines.insert(reply.lines.end(), more.begin(), more.end());
     reply.lines.emplace_back("ENHANCEDSTATUSCODES");
@@ -161,6 +168,7 @@ bool Server::take_parameter(const Parameter& p) {
     refuse(501, "5.5.4 REQUIRETLS takes no value");
     return false;
   }
+  if (p.keyword == "AUTH" && options_.auth) return take_auth_parameter(p);
   if (options_.dsn) {
     const auto taken = mail_dsn_.take(p);
     if (!taken) refuse(501, "5.5.4 " + taken.error().detail);  // RFC 3461 5.1 a
@@ -186,6 +194,9 @@ Server::MaybeAction Server::mail(std::string_view argument) {
   if (client_.empty()) return refuse(503, "5.5.1 EHLO or HELO first");
   if (transaction_ == Transaction::open) return refuse(503, "5.5.1 a transaction is already open");
   transaction_ = Transaction::refused;  // until it is answered otherwise
+  // RFC 3207 4, RFC 6409 4.3
+  if (options_.auth_required && !tls_ && options_.starttls) return refuse(530, "5.7.0 STARTTLS first");
+  if (options_.auth_required && user_.empty()) return refuse(530, "5.7.0 AUTH first");
   auto path = parse_mail(argument);
   if (!path) return refuse(501, "5.1.7 " + path.error().detail);
   path_ = std::move(*path);

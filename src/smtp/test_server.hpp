@@ -68,6 +68,13 @@ struct TestServer {
     switch (action.kind) {
       case Server::Kind::data:
         return server.answer(to_data);
+      case Server::Kind::auth:
+        logins.push_back(action.login->user + "/" + action.login->password);
+        return server.answer(action.login->password == "right" ? Reply::make(235, "2.7.0 welcome")
+                                                               : Reply::make(535, "5.7.8 no"));
+      case Server::Kind::xclient:
+        named = *action.xclient;
+        return server.answer(Reply::make(220, "mx.test ESMTP Pinnace"));
       case Server::Kind::body_end:
         messages.push_back(std::exchange(text, ""));
         return server.answer(to_message);
@@ -85,7 +92,9 @@ struct TestServer {
   std::string said;
   std::string text;
   std::vector<std::string> messages;
-  std::vector<std::string> lines;  // MAIL and RCPT as they came
+  std::vector<std::string> lines;   // MAIL and RCPT as they came
+  std::vector<std::string> logins;  // user/password
+  Xclient named;
   int sends = 0;
   int resets = 0;
   bool closed = false;

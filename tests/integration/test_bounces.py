@@ -2,7 +2,10 @@
 
 import email
 import json
+import socket
+import threading
 
+from lab import DEAD
 from support import LabTest
 
 
@@ -82,3 +85,39 @@ class Bounces(LabTest):
         code, text = client.data(f"{received}Subject: loop\r\n\r\nx\r\n")
         self.assertEqual(554, code, text)
         self.assertIn(b"5.4.6", text)
+
+    def host_that_greets_with(self, greeting):
+        """At the address of mx.dead.test, until the test ends."""
+        server = socket.create_server((DEAD, 25))
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(greeting.encode() + b"\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.close)
+        self.addCleanup(server.shutdown, socket.SHUT_RDWR)
+
+    # RFC 7504 3: such a host takes no mail, ever; another of the domain may.
+    def test_a_host_that_takes_no_mail_is_passed_over_or_final(self):
+        self.host_that_greets_with("521 mx.dead.test takes no mail")
+        relay = self.relay().start()
+        self.assert_once(self.lab.plain, self.lab.send("carol@several.test"))
+        identity = self.lab.send("never@dead.test")
+        bounce = self.lab.plain.wait_for_message(identity.encode(), b"Status: 5.3.2")
+        self.assertIn(b"the host takes no mail", bounce)
+        relay.wait_until_empty()
+
+    # RFC 5321 3.8: 421 is for now.
+    def test_a_host_that_is_busy_is_tried_again(self):
+        self.host_that_greets_with("421 4.3.2 mx.dead.test busy")
+        relay = self.relay().start()
+        self.lab.send("carol@dead.test")
+        self.assertRegex(relay.wait_for_held("carol@dead.test")["last_status"], "^4")
