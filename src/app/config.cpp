@@ -73,6 +73,7 @@ void read_delivery(TomlFile& file, RelayConfig& c) {
   }
   c.delivery.connect_timeout = s.duration("connect_timeout", std::chrono::seconds(30));
   c.delivery.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
+  c.delivery.transaction_timeout = s.duration("transaction_timeout", std::chrono::hours(1));
   c.delivery.attempt_timeout = s.duration("attempt_timeout", std::chrono::minutes(15));
   c.delivery.concurrency = static_cast<std::size_t>(s.integer("concurrency", 20, 1, 10000));
   c.delivery.max_connections = static_cast<std::size_t>(s.integer("max_connections", 500, 1, 100000));
