@@ -19,6 +19,11 @@ void DotReader::count(std::size_t octets) {
   longest_ = std::max(longest_, line_);
 }
 
+void DotReader::take(std::string_view text, std::string& out) {
+  nul_ = nul_ || span_before(text, '\0') < text.size();
+  out += text;
+}
+
 std::size_t DotReader::read(std::string_view in, std::string& out) {
   std::size_t at = 0;
   std::size_t from = 0;  // [from, at) is text not yet appended
@@ -26,7 +31,7 @@ std::size_t DotReader::read(std::string_view in, std::string& out) {
     if (line_start_ && in[at] == '.') {
       const std::string_view behind = in.substr(at + 1, 2);
       if (behind.empty() || behind == "\r") break;  // whether it is the end is still to come
-      out.append(in, from, at - from);
+      take(in.substr(from, at - from), out);
       from = ++at;  // RFC 5321 4.5.2: the first dot of a line is taken away
       ended_ = behind == "\r\n";
       if (ended_) return at + 2;
@@ -49,7 +54,7 @@ std::size_t DotReader::read(std::string_view in, std::string& out) {
       bare_ = true;
     }
   }
-  out.append(in, from, at - from);
+  take(in.substr(from, at - from), out);
   return at;
 }
 

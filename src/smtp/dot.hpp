@@ -19,15 +19,18 @@ class DotReader {
   std::size_t read(std::string_view in, std::string& out);
 
   bool ended() const { return ended_; }
-  bool bare_line_end() const { return bare_; }           // a CR or LF stood alone
+  bool bare_line_end() const { return bare_; }  // a CR or LF stood alone
+  bool nul() const { return nul_; }
   std::size_t longest_line() const { return longest_; }  // octets, CRLF not counted
 
  private:
   void count(std::size_t octets);
+  void take(std::string_view text, std::string& out);
 
   bool line_start_ = true;
   bool ended_ = false;
   bool bare_ = false;
+  bool nul_ = false;
   std::size_t line_ = 0;
   std::size_t longest_ = 0;
 };

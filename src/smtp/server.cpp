@@ -200,7 +200,7 @@ Server::MaybeAction Server::read_body() {
   chunk_.clear();
   take_input(dots_.read(std::string_view(in_).substr(at_), chunk_));
   size_ += chunk_.size();
-  const bool refused = too_large() || too_long() || bare_line_end();
+  const bool refused = too_large() || too_long() || bare_line_end() || nul();
   if (!chunk_.empty() && !refused) return Action{Kind::body, chunk_, nullptr, {}};
   // A refusal too awaits the true end: the rest of the message must not be taken for commands.
   if (!dots_.ended()) return Action{Kind::read, {}, nullptr, {}};
@@ -210,6 +210,9 @@ Server::MaybeAction Server::read_body() {
 bool Server::refuse_text() {
   if (bare_line_end()) {
     refuse(554, "5.6.0 the message has a bare CR or LF: lines end in CRLF");
+  } else if (nul()) {
+    // RFC 2045 2.8: a NUL is in binary data only. Where the next server drops it, CRLF NUL . CRLF is an end.
+    refuse(554, "5.6.0 the message has a NUL");
   } else if (too_large()) {
     refuse(552, fmt::format("5.3.4 the message has more than {} octets", options_.max_message_size));
   } else if (too_long()) {

@@ -152,6 +152,7 @@ class Server {
     return options_.max_text_line > 0 && longest > options_.max_text_line;
   }
   bool bare_line_end() const { return dots_.bare_line_end() || chunks_.lines.bare_line_end(); }
+  bool nul() const { return dots_.nul() || chunks_.lines.nul(); }
   void say(int code, std::string text) { out_ += Reply::make(code, std::move(text)).wire(); }
 
   ServerOptions options_;

@@ -43,7 +43,7 @@ Server::MaybeAction Server::read_chunk() {
   // DATA, so it is held to what DATA is.
   const bool wanted = transaction_ == Transaction::open && chunks_.begun && chunks_.refusal.empty();
   if (wanted && !body_binary()) chunks_.lines.read(chunk_);
-  const bool refused = too_large() || too_long() || bare_line_end();
+  const bool refused = too_large() || too_long() || bare_line_end() || nul();
   if (!chunk_.empty() && wanted && !refused) return Action{Kind::body, chunk_, nullptr, {}};
   if (chunks_.left > 0) return Action{Kind::read, {}, nullptr, {}};
   return end_chunk();

@@ -10,6 +10,7 @@ void TextLines::count(std::size_t octets) {
 }
 
 void TextLines::read(std::string_view text) {
+  nul_ = nul_ || text.find('\0') != std::string_view::npos;
   while (!text.empty()) {
     if (cr_) {
       cr_ = false;

@@ -12,7 +12,8 @@ class TextLines {
   void read(std::string_view text);
   void end();  // no more comes: a CR at the very end stood alone
 
-  bool bare_line_end() const { return bare_; }           // a CR or LF stood alone
+  bool bare_line_end() const { return bare_; }  // a CR or LF stood alone
+  bool nul() const { return nul_; }
   std::size_t longest_line() const { return longest_; }  // octets, CRLF not counted
 
  private:
@@ -20,6 +21,7 @@ class TextLines {
 
   bool cr_ = false;  // the last octet was CR
   bool bare_ = false;
+  bool nul_ = false;
   std::size_t line_ = 0;
   std::size_t longest_ = 0;
 };
