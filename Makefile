@@ -1,5 +1,5 @@
 # What people and the CI call. Everything stays in ./build and ./var, packages aside.
-.PHONY: setup build run demo test check unit integration compliance format lint fuzz bench-relay clean
+.PHONY: setup build run demo test check unit integration soak compliance format lint fuzz bench-relay clean
 
 SOURCES = $(wildcard $(shell git ls-files -co --exclude-standard '*.cpp' '*.hpp'))
 
@@ -35,6 +35,13 @@ unit: setup
 
 integration: build
 	@tests/integration/run
+
+# A steady load for SECONDS (an hour), shared among a release, an ASan and a TSan build: nothing grows, and
+# nothing is reported.
+soak: build
+	@for preset in asan tsan; do cmake --preset $$preset >build/configure-$$preset.log && \
+	  cmake --build --preset $$preset --target pinnace lab_interceptor || exit 1; done
+	@tests/soak $(or $(SECONDS),3600)
 
 # docs/compliance.md from docs/requirements: which code obeys which MUST, and which test shows it.
 compliance:
