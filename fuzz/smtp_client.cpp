@@ -1,6 +1,6 @@
-// A client session against a server that says anything, also while the text is sent: it ends; TLS is
-// begun only after a 220 with nothing behind it; nobody is taken for delivered without a 2yz; and what
-// is sent is whole lines, a chunk's head the last of them.
+// A client session, of SMTP and of LMTP, against a server that says anything, also while the text is sent: it
+// ends; TLS is begun only after a 220 with nothing behind it; nobody is taken for delivered without a 2yz;
+// and what is sent is whole lines, a chunk's head the last of them.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -9,9 +9,10 @@
 
 using namespace pinnace::smtp;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  Client client("relay.test", data[0] & 1 ? Client::Tls::required : Client::Tls::opportunistic);
+namespace {
+
+void converse(const std::uint8_t* data, std::size_t size, Client::Protocol protocol) {
+  Client client("relay.test", data[0] & 1 ? Client::Tls::required : Client::Tls::opportunistic, protocol);
   const std::size_t step = data[0] / 2 % 64 + 1;
   std::string_view left(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto hear = [&] {
@@ -69,8 +70,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case Client::Kind::failed:
       case Client::Kind::closed:
-        return 0;
+        return;
     }
   }
   std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  converse(data, size, Client::Protocol::smtp);
+  converse(data, size, Client::Protocol::lmtp);
+  return 0;
 }

@@ -6,9 +6,11 @@
 
 namespace pinnace::smtp {
 
-Client::Client(std::string ehlo_name, Tls tls) : name_(std::move(ehlo_name)), tls_(tls) {}
+Client::Client(std::string ehlo_name, Tls tls, Protocol protocol)
+    : name_(std::move(ehlo_name)), tls_(tls), protocol_(protocol) {}
 
 void Client::fail(Failure::Why why, std::string detail) {
+  if (answered_ > 0) return leave_unanswered(detail);
   failure_ = {why, std::move(detail), std::nullopt, may_have_it()};
   state_ = State::failed;
   out_.clear();
@@ -117,17 +119,23 @@ void Client::take(Reply reply) {
 }
 
 void Client::take_greeting(Reply reply) {
-  if (reply.code == 220) return ask(Asked::ehlo, "EHLO " + name_);
+  if (reply.code == 220) return ask(Asked::ehlo, hello());
   // RFC 7504 3: 521 is said by a host that takes no mail, whoever it is from.
   const char* const what = reply.code == 521 ? "the host takes no mail" : "the server does not take mail now";
   fail(Failure::Why::refused, what, std::move(reply));
 }
 
+// RFC 2033 4.1: LMTP has LHLO, of the same syntax, and neither EHLO nor HELO.
+std::string Client::hello() const { return (protocol_ == Protocol::lmtp ? "LHLO " : "EHLO ") + name_; }
+
 void Client::take_ehlo(Reply reply) {
   if (!reply.completed()) {
+    const bool lmtp = protocol_ == Protocol::lmtp;
     // RFC 5321 3.2: an old server knows HELO. Never where TLS is a must: HELO has no STARTTLS.
-    if (tls_ != Tls::required && !tls_on_ && reply.permanent()) return ask(Asked::helo, "HELO " + name_);
-    fail(Failure::Why::refused, "the server refuses EHLO", std::move(reply));
+    if (!lmtp && tls_ != Tls::required && !tls_on_ && reply.permanent())
+      return ask(Asked::helo, "HELO " + name_);
+    fail(Failure::Why::refused, lmtp ? "the server refuses LHLO" : "the server refuses EHLO",
+         std::move(reply));
     return;
   }
   capabilities_ = Capabilities(reply);
@@ -168,7 +176,7 @@ void Client::tls_established() {
   tls_on_ = true;
   parser_.clear();
   capabilities_ = {};
-  ask(Asked::ehlo, "EHLO " + name_);
+  ask(Asked::ehlo, hello());
 }
 
 bool Client::can_quit() const {

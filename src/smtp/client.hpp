@@ -1,4 +1,4 @@
-// The client's side of an SMTP session as a state machine: bytes and events in,
+// The client's side of an SMTP or LMTP (RFC 2033) session as a state machine: bytes and events in,
 // actions out. Whoever drives it does what next() says:
 //
 //   send       write `bytes`, then call next()
@@ -54,6 +54,7 @@ struct OutgoingEnvelope {
 class Client {
  public:
   enum class Tls { required, opportunistic, none };
+  enum class Protocol { smtp, lmtp };
   enum class Kind { send, read, start_tls, ready, send_body, done, failed, closed };
   struct Action {
     Kind kind = Kind::read;
@@ -81,7 +82,7 @@ class Client {
   // And so many chunks: few enough that a refusal is heard before much more is sent in vain.
   static constexpr std::size_t kChunks = 16;
 
-  Client(std::string ehlo_name, Tls tls);
+  Client(std::string ehlo_name, Tls tls, Protocol protocol = Protocol::smtp);
 
   Action next();
   void receive(std::string_view bytes) { parser_.receive(bytes); }
@@ -106,7 +107,8 @@ class Client {
   // STARTTLS was offered and then refused, where the session went on without.
   const std::optional<Reply>& starttls_refusal() const { return starttls_refusal_; }
   // A reply for each recipient of the envelope: the one to the message for those accepted, else the
-  // one that refused it.
+  // one that refused it. LMTP only: 451 4.4.2 of our own where the server answered for others and then no
+  // more; this one may have the message.
   const std::vector<Reply>& results() const { return results_; }
   const Failure& failure() const { return failure_; }
   // False after 421, a failure, or octets nobody asked for: no further transaction.
@@ -131,6 +133,7 @@ class Client {
   void take_data(Reply reply);
   void take_chunk(Reply reply);
   void take_end(Reply reply);
+  void take_recipient_end(Reply reply);
   void take_early(Reply reply);
   bool offers_requiretls() const { return tls_on_ && capabilities_.has("REQUIRETLS"); }
   bool can_chunk(const OutgoingEnvelope& envelope) const;
@@ -139,14 +142,18 @@ class Client {
   std::string mail_line() const;
   std::string rcpt_line(const OutgoingRecipient& to) const;
   void send_group();
+  void ask_text();
   void go_on();
   void finish(const Reply& reply);
   void lose();
+  void leave_unanswered(std::string_view why);
+  std::string hello() const;
   void fail(Failure::Why why, std::string detail);
   void fail(Failure::Why why, std::string_view what, Reply reply);  // in the server's words
 
   std::string name_;
   Tls tls_;
+  Protocol protocol_;
   State state_ = State::talking;
   ReplyParser parser_;
   std::deque<Asked> asked_ = {Asked::greeting};  // replies due, in order
@@ -167,6 +174,7 @@ class Client {
   std::size_t next_rcpt_ = 0;   // to be sent
   std::size_t rcpt_reply_ = 0;  // to be answered
   std::size_t accepted_ = 0;
+  std::size_t answered_ = 0;  // LMTP: before it all replies are final, after the text was sent
   bool answered_early_ = false;
   bool chunking_ = false;
   std::optional<Reply> chunk_refusal_;

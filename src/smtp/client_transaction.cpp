@@ -57,7 +57,7 @@ bool Client::can_chunk(const OutgoingEnvelope& envelope) const {
 void Client::begin(OutgoingEnvelope envelope) {
   envelope_ = std::move(envelope);
   results_.assign(envelope_.recipients.size(), Reply{});
-  next_rcpt_ = rcpt_reply_ = accepted_ = 0;
+  next_rcpt_ = rcpt_reply_ = accepted_ = answered_ = 0;
   mail_asked_ = mail_ok_ = answered_early_ = false;
   chunking_ = can_chunk(envelope_);
   chunk_refusal_.reset();
@@ -95,7 +95,8 @@ std::string Client::rcpt_line(const OutgoingRecipient& to) const {
 }
 
 // RFC 2920 3.1: MAIL, RCPT and DATA may go together, DATA last. RFC 3030 2: a server that pipelines is ready
-// for chunks behind what it refuses, and drops them: so a text of one chunk goes with them.
+// for chunks behind what it refuses, and drops them: so a text of one chunk goes with them. Not in LMTP,
+// where how many replies follow the last chunk is known by those to RCPT (RFC 2033 4.3).
 void Client::send_group() {
   const std::size_t most = capabilities_.has("PIPELINING") ? kGroup : 1;
   while (asked_.size() < most && state_ != State::failed) {
@@ -107,7 +108,8 @@ void Client::send_group() {
     } else if (!chunking_) {
       return ask(Asked::data, "DATA");
     } else {
-      if (asked_.empty() || (envelope_.one_chunk && most > 1)) state_ = State::text;
+      const bool with_it = envelope_.one_chunk && most > 1 && protocol_ == Protocol::smtp;
+      if (asked_.empty() || with_it) state_ = State::text;
       return;
     }
   }
@@ -139,6 +141,11 @@ void Client::take_rcpt(Reply reply) {
 void Client::take_data(Reply reply) {
   if (reply.code == 354 && accepted_ > 0) {
     state_ = State::text;
+  } else if (reply.code == 354 && protocol_ == Protocol::lmtp) {
+    // RFC 2033 4.2: it must refuse DATA where it refused every recipient; what follows the text of one that
+    // does not, nobody knows.
+    closing_ = true;
+    finish(reply);
   } else if (reply.code == 354) {
     // RFC 2920 3.1: DATA went with recipients who were all refused then. The server that goes on all the
     // same gets an empty message, which it must refuse.
@@ -194,7 +201,12 @@ void Client::finish(const Reply& reply) {
 
 void Client::body_sent() {
   answered_early_ = parser_.pending();
-  asked_.push_back(Asked::text);
+  ask_text();
+}
+
+// RFC 2033 4.2, 4.3: LMTP answers to the text for each recipient that it accepted, in the order of RCPT.
+void Client::ask_text() {
+  asked_.insert(asked_.end(), protocol_ == Protocol::lmtp ? accepted_ : 1, Asked::text);
   state_ = State::talking;
 }
 
@@ -204,10 +216,13 @@ std::string Client::chunk_head(std::size_t octets, bool last) {
 
 void Client::chunk_sent(bool last) {
   answered_early_ = answered_early_ || (asked_.empty() && parser_.pending());
-  asked_.push_back(last ? Asked::text : Asked::chunk);
+  if (last) return ask_text();
+  asked_.push_back(Asked::chunk);
   // Replies to commands and to chunks come in their order; only a server that pipelines is sent more before.
-  const std::size_t most = capabilities_.has("PIPELINING") ? kChunks : 1;
-  state_ = last || asked_.size() >= most ? State::talking : State::text;
+  // LMTP: nobody says how often a last chunk is answered behind one that was refused.
+  const bool more = protocol_ == Protocol::smtp && capabilities_.has("PIPELINING");
+  const std::size_t most = more ? kChunks : 1;
+  state_ = asked_.size() >= most ? State::talking : State::text;
 }
 
 bool Client::waits_for(Asked what) const {
@@ -220,7 +235,38 @@ bool Client::may_have_it() const {
   return waits_for(Asked::text) && !refused && (accepted_ > 0 || waits_for(Asked::rcpt));
 }
 
+// RFC 2033 4.2: each reply decides about one recipient for good.
+void Client::take_recipient_end(Reply reply) {
+  if (answered_early_ && reply.positive()) {
+    fail(Failure::Why::protocol, "the server takes a message before its end", std::move(reply));
+    failure_.unanswered = true;
+    return;
+  }
+  needs_reset_ = needs_reset_ || (chunking_ && !reply.completed());
+  while (!results_[answered_].completed()) ++answered_;  // refused at RCPT
+  results_[answered_++] = std::move(reply);
+  if (!asked_.empty()) return;
+  answered_ = 0;
+  state_ = State::done;
+}
+
+// RFC 2033 4.2: whoever is answered is, whatever becomes of the session; for the others the message is sent
+// again later.
+void Client::leave_unanswered(std::string_view why) {
+  for (; answered_ < results_.size(); ++answered_) {
+    if (!results_[answered_].completed()) continue;
+    results_[answered_] =
+        Reply::make(451, fmt::format("4.4.2 no answer for this recipient after the text was sent: {}", why));
+  }
+  answered_ = 0;
+  closing_ = true;
+  asked_.clear();
+  out_.clear();
+  state_ = State::done;
+}
+
 void Client::take_end(Reply reply) {
+  if (protocol_ == Protocol::lmtp) return take_recipient_end(std::move(reply));
   if (chunking_) {
     // RFC 3030 2: what state a refused BDAT leaves is not known.
     needs_reset_ = accepted_ == 0 || chunk_refusal_ || !reply.completed();

@@ -27,8 +27,9 @@ struct TestPeer {
   // What the network does to each reply: gives it whole, or octet by octet.
   enum class Cut { whole, octets };
 
-  TestPeer(Client::Tls tls, std::vector<Exchange> s, Cut c = Cut::whole)
-      : client("relay.test", tls), script(std::move(s)), cut(c) {}
+  TestPeer(Client::Tls tls, std::vector<Exchange> s, Cut c = Cut::whole,
+           Client::Protocol protocol = Client::Protocol::smtp)
+      : client("relay.test", tls, protocol), script(std::move(s)), cut(c) {}
 
   // Until ready, done, failed or closed. The script's end closes the connection.
   Client::Kind run() {
