@@ -11,6 +11,7 @@
 #include "app/commands.hpp"
 #include "app/lookups.hpp"
 #include "app/offline_input.hpp"
+#include "app/rules_reload.hpp"
 #include "base/log.hpp"
 #include "check/checker.hpp"
 
@@ -130,6 +131,8 @@ io::Task<Answer> check_them(Lookups& lookups, Order& order, const Progress& prog
   settings.connect_timeout = settings.greeting_timeout = settings.command_timeout = order.timeout;
   settings.opening_timeout = order.timeout;
   delivery::Tools tools{lookups.loop, lookups.clock, settings, {}, lookups.roots};
+  tools.client_certificates =
+      std::make_shared<delivery::ClientCertificates>(by_fingerprint(lookups.config.client_certificates));
   const check::Means means{lookups.resolver, lookups.gatherer, tools};
   check::Bounds bounds;
   bounds.domains = order.parallel;

@@ -156,7 +156,8 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   read_sts(*file, c);
   read_dns(*file, c);
   read_listeners(*file, s, c);
-  c.rules = std::make_shared<const policy::RuleBook>(read_rules(*file, now));
+  c.client_certificates = read_client_certificates(*file);
+  c.rules = std::make_shared<const policy::RuleBook>(read_rules(*file, c.client_certificates, now));
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
 }

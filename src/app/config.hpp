@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "app/rules_config.hpp"
 #include "base/log.hpp"
 #include "delivery/settings.hpp"
 #include "dns/resolver.hpp"
@@ -44,6 +45,7 @@ struct RelayConfig {
   std::string users;  // file of those who may log in; empty: nobody
   std::string roots;  // empty: the system's
   std::shared_ptr<const policy::RuleBook> rules = std::make_shared<const policy::RuleBook>();  // never null
+  ClientCertificates client_certificates;
   base::Milliseconds sts_timeout = std::chrono::minutes(1);  // RFC 8461 3.3: for one policy
   std::vector<io::Network> sts_allowed;  // addresses that policy hosts may have although not public
 };

@@ -31,6 +31,7 @@ json::object to_json(const policy::Decision& d) {
   out["mx"] = to_string(d.mx);
   out["server_name"] = d.server_name;
   out["policy"] = d.summary();
+  if (d.client_certificate) out["client_certificate"] = d.client_certificate->name;
   out["requirements"] = std::move(requirements);
   out["notes"] = to_json(d.notes);
   return out;

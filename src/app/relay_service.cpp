@@ -15,13 +15,6 @@
 namespace pinnace::app {
 namespace {
 
-base::Result<std::optional<tls::ServerContext>> load_certificate(const RelayConfig& config) {
-  if (config.certificate.empty()) return std::optional<tls::ServerContext>();
-  auto context = tls::ServerContext::load(config.certificate, config.key);
-  if (!context) return std::unexpected(context.error());
-  return std::optional<tls::ServerContext>(std::move(*context));
-}
-
 base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   auto roots = load_roots(config);
   if (!roots) return std::unexpected(roots.error());
@@ -43,18 +36,15 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   if (auto loaded = sts.load(); !loaded) return std::unexpected(loaded.error());
   discovery::Gatherer gatherer(clock, routes, sts, &pins, config.delivery.port);
   gatherer.set_rules(config.rules);
-  RulesReload rules(loop, config_file, clock, gatherer);
   std::unique_ptr<delivery::Deliverer> deliverer;
   auto queue = queue::Queue::open(loop, **db, clock, config.queue, [&deliverer](const std::string& domain) {
     if (deliverer) deliverer->wake(domain);
   });
   if (!queue) return std::unexpected(queue.error());
-  delivery::Tools tools{loop,
-                        clock,
-                        config.delivery,
-                        tls::ClientContext(),
-                        *roots,
-                        std::make_shared<tls::SessionCache>(config.delivery.resumption_lifetime)};
+  delivery::Tools tools{loop, clock, config.delivery, tls::ClientContext(), *roots};
+  tools.client_certificates =
+      std::make_shared<delivery::ClientCertificates>(by_fingerprint(config.client_certificates));
+  tools.resumable = std::make_shared<tls::SessionCache>(config.delivery.resumption_lifetime);
   deliverer = std::make_unique<delivery::Deliverer>(tools, **queue, gatherer, pins);
   std::optional<auth::Logins> logins;
   if (!config.users.empty()) {
@@ -62,6 +52,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
     if (auto loaded = logins->load(); !loaded) return std::unexpected(loaded.error());
   }
   relay::Relay relay(loop, clock, **queue, config.relay, *certificate, logins ? &*logins : nullptr);
+  RulesReload rules(loop, config_file, clock, gatherer, tools.client_certificates, relay);
   RelayCommands commands(**queue, pins, gatherer, sts, rules, clock);
   api::ControlServer control(
       loop, [&commands](boost::json::object request) { return commands.run(std::move(request)); });
@@ -73,6 +64,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   if (auto started = control.start(config.control); !started) return finish(started);
   if (auto started = relay.start(); !started) return finish(started);
   loop.spawn(rules.watch_waivers());
+  loop.spawn(relay.renew_ticket_keys());
   sts.start_refreshing();
   base::log_info("ready", {{"service", "relay"},
                            {"hostname", config.relay.hostname},

@@ -12,6 +12,8 @@ json::object to_json(const policy::Rule& rule, base::Time now) {
   out["name"] = rule.pattern.str();
   out["tls"] = rule.level ? json::value(to_string(*rule.level)) : json::value(nullptr);
   out["min_protocol"] = rule.min_protocol ? json::value(to_string(*rule.min_protocol)) : json::value(nullptr);
+  out["client_certificate"] =
+      rule.client_certificate ? json::value(rule.client_certificate->name) : json::value(nullptr);
   json::array pins, mx, ignore;
   for (const auto& pin : rule.pins) pins.emplace_back(pin.str());
   for (const auto& pattern : rule.mx) mx.emplace_back(pattern.str());

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "pins/advert.hpp"
-#include "tls/session.hpp"
 
 namespace pinnace::app {
 namespace {
@@ -68,19 +67,36 @@ void read_waiver(TomlSection& s, Rule& rule, base::Time now) {
   }
 }
 
+void read_client_certificate(TomlSection& s, Rule& rule, const ClientCertificates& certificates) {
+  const std::string name = s.text("client_certificate", "");
+  if (!s.has("client_certificate")) return;
+  const auto found = certificates.find(name);
+  if (found == certificates.end()) {
+    s.problem("client_certificate",
+              fmt::format("there is no [[client_certificate]] with the name '{}'", name));
+    return;
+  }
+  rule.client_certificate = policy::ClientCertificate{name, found->second.loaded.fingerprint()};
+}
+
 void check_sense(TomlSection& s, const Rule& rule, base::Time now) {
-  if (!rule.level && rule.pins.empty() && rule.mx.empty() && !rule.min_protocol && !s.has("ignore")) {
-    s.problem("", "the rule says nothing: tls, pins, mx, min_protocol or ignore is expected");
+  if (!rule.level && rule.pins.empty() && rule.mx.empty() && !rule.min_protocol && !s.has("ignore") &&
+      !s.has("client_certificate")) {
+    s.problem("",
+              "the rule says nothing: tls, pins, mx, min_protocol, client_certificate or ignore is expected");
   }
   if (rule.level == Level::none && (rule.min_protocol || !rule.pins.empty())) {
     s.problem("tls", "none goes with neither pins nor min_protocol, which both need TLS");
+  }
+  if (rule.level == Level::none && rule.client_certificate) {
+    s.problem("tls", "none goes with no client_certificate, which is shown inside TLS");
   }
   if (rule.level == Level::dane && rule.waiver.covers(Waivable::dane, now)) {
     s.problem("tls", "dane cannot be demanded and ignored at once");
   }
 }
 
-Rule read_rule(TomlSection& s, base::Time now) {
+Rule read_rule(TomlSection& s, const ClientCertificates& certificates, base::Time now) {
   const bool domain = s.has("domain"), host = s.has("host");
   if (domain == host) s.problem("", "one of domain and host is expected");
   const char* key = host ? "host" : "domain";
@@ -96,6 +112,7 @@ Rule read_rule(TomlSection& s, base::Time now) {
   if (protocol != std::size_t(-1)) rule.min_protocol = static_cast<policy::Protocol>(protocol);
   read_pins(s, rule);
   read_mx(s, rule);
+  read_client_certificate(s, rule, certificates);
   read_waiver(s, rule, now);
   check_sense(s, rule, now);
   return rule;
@@ -103,10 +120,27 @@ Rule read_rule(TomlSection& s, base::Time now) {
 
 }  // namespace
 
-policy::RuleBook read_rules(TomlFile& file, base::Time now) {
+ClientCertificates read_client_certificates(TomlFile& file) {
+  ClientCertificates out;
+  TomlSection whole = file.section("");
+  for (TomlSection& s : whole.sections("client_certificate")) {
+    const std::string name = s.required_text("name");
+    const std::string certificate = s.required_text("certificate"), key = s.required_text("key");
+    if (name.empty() || certificate.empty() || key.empty()) continue;
+    auto loaded = tls::OwnCertificate::load(certificate, key);
+    if (!loaded) {
+      s.problem(loaded.error().code == "tls.key" ? "key" : "certificate", loaded.error().detail);
+    } else if (!out.emplace(name, ClientCertificate{certificate, key, std::move(*loaded)}).second) {
+      s.problem("name", name + " is there twice: give one of the two another name");
+    }
+  }
+  return out;
+}
+
+policy::RuleBook read_rules(TomlFile& file, const ClientCertificates& certificates, base::Time now) {
   TomlSection whole = file.section("");
   std::vector<Rule> rules;
-  for (TomlSection& s : whole.sections("rule")) rules.push_back(read_rule(s, now));
+  for (TomlSection& s : whole.sections("rule")) rules.push_back(read_rule(s, certificates, now));
   auto book = policy::RuleBook::make(std::move(rules));
   if (book) return std::move(*book);
   whole.problem("rule", book.error().detail);

@@ -1,12 +1,27 @@
 // The operator's rules as a configuration has them: [[rule]] (docs/configuration.md).
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "app/toml_section.hpp"
 #include "policy/rule.hpp"
+#include "tls/own_certificate.hpp"
 
 namespace pinnace::app {
 
-// What is wrong is reported to the file. A waiver that is over at `now` is wrong: it is renewed, or goes.
-policy::RuleBook read_rules(TomlFile& file, base::Time now);
+// One of [[client_certificate]].
+struct ClientCertificate {
+  std::string certificate_file;
+  std::string key_file;
+  tls::OwnCertificate loaded;
+};
+using ClientCertificates = std::map<std::string, ClientCertificate>;  // by the name that rules use
+
+// What is wrong is reported to the file, also with a certificate's own files.
+ClientCertificates read_client_certificates(TomlFile& file);
+
+// A waiver that is over at `now` is wrong: it is renewed, or goes.
+policy::RuleBook read_rules(TomlFile& file, const ClientCertificates& certificates, base::Time now);
 
 }  // namespace pinnace::app

@@ -7,13 +7,42 @@
 
 namespace pinnace::app {
 
+base::Result<std::optional<tls::ServerContext>> load_certificate(const RelayConfig& config) {
+  if (config.certificate.empty()) return std::optional<tls::ServerContext>();
+  auto context = tls::ServerContext::load(config.certificate, config.key);
+  if (!context) return std::unexpected(context.error());
+  return std::optional<tls::ServerContext>(std::move(*context));
+}
+
+delivery::ClientCertificates by_fingerprint(const ClientCertificates& by_name) {
+  delivery::ClientCertificates out;
+  for (const auto& [name, one] : by_name) out.emplace(one.loaded.fingerprint(), one.loaded);
+  return out;
+}
+
 base::Result<std::size_t> RulesReload::reload() {
   auto config = load_relay_config(file_, clock_.now());
-  if (!config) {
-    base::log_error("rules_not_reloaded", {{"file", file_}, {"reason", config.error().detail}});
-    return base::fail("app.rules",
-                      "nothing is changed; the rules in force stay in force:\n" + config.error().detail);
+  auto certificate = config ? load_certificate(*config) : std::unexpected(config.error());
+  // A key that only root may read was read at the start, and is not lost by a change of rules.
+  if (config && !certificate && certificate.error().code == "tls.permission") {
+    base::log_warning("certificate_not_reloaded",
+                      {{"file", config->certificate}, {"reason", certificate.error().detail}});
+    certificate = std::optional<tls::ServerContext>();
   }
+  if (!certificate) {
+    const std::string& why = certificate.error().detail;
+    base::log_error("rules_not_reloaded", {{"file", file_}, {"reason", why}});
+    return base::fail("app.rules",
+                      "nothing is changed; the rules and certificates in force stay in force:\n" + why);
+  }
+  if (*certificate) {
+    const tls::PeerChain& chain = (*certificate)->chain();
+    base::log_info("certificate_loaded", {{"file", config->certificate},
+                                          {"subject", chain.subject()},
+                                          {"until", base::format_time(chain.not_after())}});
+    relay_.set_certificate(std::move(**certificate));
+  }
+  *certificates_ = by_fingerprint(config->client_certificates);
   const std::size_t count = config->rules->rules().size();
   gatherer_.set_rules(config->rules);
   warned_.clear();

@@ -167,12 +167,12 @@ io::Task<Attempt<Kind>> Session::run() {
 }
 
 io::Task<Attempt<bool>> Session::take_tls() {
-  tls::ClientHello hello;
-  if (!host_name_.starts_with('[')) hello.server_name = decision_->server_name;
+  auto hello = this->hello();
+  if (!hello) co_return std::unexpected(hello.error());
   const std::optional<tls::KeptTicket> offered = ticket_to_offer();
-  if (offered) hello.resume = offered->ticket;
+  if (offered) hello->resume = offered->ticket;
   stale_ticket_ = false;
-  auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(hello));
+  auto shaken = co_await tls::start_client(*stream_, tools_.tls, std::move(*hello));
   if (!shaken) {
     stale_ticket_ = offered && shaken.error().code == "tls.handshake";
     co_return std::unexpected(no_handshake(shaken.error()));
@@ -187,6 +187,21 @@ io::Task<Attempt<bool>> Session::take_tls() {
   if (!verified) co_return std::unexpected(verified.error());
   client_->tls_established();
   co_return true;
+}
+
+Attempt<tls::ClientHello> Session::hello() const {
+  tls::ClientHello out;
+  if (!host_name_.starts_with('[')) out.server_name = decision_->server_name;
+  const auto& mine = decision_->client_certificate;
+  if (!mine) return out;
+  const ClientCertificates none;
+  const ClientCertificates& known = tools_.client_certificates ? *tools_.client_certificates : none;
+  const auto found = known.find(mine->fingerprint);
+  // The rules were read again since the decision: the next attempt has the new one.
+  if (found == known.end())
+    return std::unexpected(temporary("4.3.0", "the client certificate " + mine->name + " is another by now"));
+  out.certificate = found->second;
+  return out;
 }
 
 Problem Session::no_handshake(const base::Error& error) {

@@ -2,6 +2,7 @@
 // demands, verified before a word of mail is said.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -18,6 +19,9 @@
 
 namespace pinnace::delivery {
 
+// Those that rules name, by their fingerprints. Changed as the rules are.
+using ClientCertificates = std::map<std::string, tls::OwnCertificate>;
+
 // What sessions need that outlives them.
 struct Tools {
   io::Loop& loop;
@@ -25,7 +29,8 @@ struct Tools {
   const Settings& settings;
   tls::ClientContext tls;
   tls::TrustStore roots;
-  std::shared_ptr<tls::SessionCache> resumable = nullptr;  // null: every handshake is a full one
+  std::shared_ptr<tls::SessionCache> resumable = nullptr;             // null: every handshake is a full one
+  std::shared_ptr<ClientCertificates> client_certificates = nullptr;  // null: none
 };
 
 class Session {
@@ -73,6 +78,7 @@ class Session {
   io::Task<Attempt<bool>> try_open(smtp::Client::Tls tls);
   io::Task<Attempt<smtp::Client::Kind>> run();  // until ready, done or send_body
   io::Task<Attempt<bool>> take_tls();
+  Attempt<tls::ClientHello> hello() const;
   Problem no_handshake(const base::Error& error);
   std::string resumption_key() const;
   std::optional<tls::KeptTicket> ticket_to_offer();

@@ -214,6 +214,16 @@ void Decider::add_requiretls() {
       demands + facts_.host + " must offer REQUIRETLS itself inside TLS");
 }
 
+// That of the rule for the domain, whose partner it is meant for, before that of the rule for the host.
+void Decider::choose_client_certificate() {
+  for (const Rule* rule : {facts_.domain_rule.get(), facts_.host_rule.get()}) {
+    if (!rule || !rule->client_certificate || out_.client_certificate) continue;
+    out_.client_certificate = rule->client_certificate;
+    note(fmt::format("client certificate: {} is shown where the host asks for one, by {}",
+                     rule->client_certificate->name, rule->str()));
+  }
+}
+
 void Decider::finish() {
   out_.tls_required = std::any_of(out_.requirements.begin(), out_.requirements.end(),
                                   [](const Requirement& r) { return r.enforced; });
@@ -226,9 +236,12 @@ void Decider::finish() {
       note(fmt::format("rule: {} says tls = none: STARTTLS is not used", rule->str()));
     }
   }
+  choose_client_certificate();
   out_.key = (out_.tls_required ? "tls " : out_.tls_never ? "plain " : "any ") + out_.server_name;
   // What a session teaches of the domain hangs on who vouched for its host.
   out_.key += fmt::format("|mx {}", to_string(out_.mx));
+  // What a host lets a client do may hang on who it is.
+  if (out_.client_certificate) out_.key += "|client " + out_.client_certificate->fingerprint;
   for (const Requirement& r : out_.requirements) {
     out_.key +=
         fmt::format("|{}{}{}", to_string(r.source), static_cast<int>(r.demand), r.enforced ? "!" : "?");

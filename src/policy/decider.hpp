@@ -59,6 +59,7 @@ class Decider {
   void add_level(const Rule& rule);
   void add_rule_pins(const Rule& rule);
   void add_requiretls();
+  void choose_client_certificate();
   void finish();
 
   bool named() const { return facts_.mx_secure || facts_.no_mx; }

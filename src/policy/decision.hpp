@@ -57,6 +57,7 @@ struct Decision {
       MxVouched::no;        // else a host that is authenticated need not be the domain's (RFC 7672 2.2.1)
   bool sts_failed = false;  // as in the facts, or a policy is needed that could not be had
   std::string server_name;  // SNI: the TLSA base domain (RFC 7672 8.1), else the MX host
+  std::optional<ClientCertificate> client_certificate;  // shown where the host asks for one
   std::vector<Requirement> requirements;
   std::vector<std::string> notes;  // what was looked for and binds nothing, for people
   // Connections may be reused only where host and key are equal: no policy inherits a session that

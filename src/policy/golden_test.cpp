@@ -142,6 +142,12 @@ const Row kRows[] = {
        r.pins = {pin(7)}, r.min_protocol = Protocol::tls13;
        f.host_rule = shared(std::move(r));
      }},
+    {"rule-client-certificate", "a certificate for a partner that asks for one",
+     [](Facts& f) {
+       Rule r = rule(Subject::domain, "x.test", Level::encrypt);
+       r.client_certificate = ClientCertificate{"partner", "00ff"};
+       f.domain_rule = shared(std::move(r));
+     }},
     {"rule-ignores-dane", "a waiver of DANE for a while: then MTA-STS binds",
      [](Facts& f) {
        f.mx_secure = true, f.tlsa = tlsa(Tlsa::failure), f.sts = sts_policy("enforce", "mx.x.test");

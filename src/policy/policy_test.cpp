@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "policy/facts_fixture.hpp"
 
 namespace pinnace::policy {
@@ -189,6 +191,30 @@ TEST(Decide, ARuleThatDemandsDane) {
     EXPECT_EQ(v.usable, c.may_be_tried) << c.why;
     EXPECT_FALSE(v.permanent) << c.why << ": it waits";
   }
+}
+
+// A session with one certificate is never another's.
+TEST(Decide, AClientCertificateIsPartOfTheKeyAndTheDomainsGoesFirst) {
+  const auto with = [](Rule::Subject subject, const char* pattern, std::optional<ClientCertificate> shown) {
+    Rule r = rule(subject, pattern, Level::encrypt);
+    r.client_certificate = std::move(shown);
+    return shared(std::move(r));
+  };
+  Facts f = facts();
+  f.domain_rule = with(Rule::Subject::domain, "x.test", std::nullopt);
+  f.host_rule = with(Rule::Subject::host, "mx.x.test", std::nullopt);
+  const Decision none = decide(f);
+  EXPECT_FALSE(none.client_certificate);
+  f.host_rule = with(Rule::Subject::host, "mx.x.test", ClientCertificate{"host's", "01"});
+  const Decision of_host = decide(f);
+  EXPECT_EQ(of_host.client_certificate->name, "host's");
+  f.host_rule = with(Rule::Subject::host, "mx.x.test", ClientCertificate{"host's", "02"});
+  const Decision renewed = decide(f);
+  f.domain_rule = with(Rule::Subject::domain, "x.test", ClientCertificate{"domain's", "03"});
+  const Decision of_domain = decide(f);
+  EXPECT_EQ(of_domain.client_certificate->name, "domain's");
+  const std::set<std::string> keys = {none.key, of_host.key, renewed.key, of_domain.key};
+  EXPECT_EQ(keys.size(), 4u);
 }
 
 // Adding a source never weakens what another demands.

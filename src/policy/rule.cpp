@@ -88,6 +88,7 @@ std::string Rule::demands() const {
     for (const auto& p : mx) hosts += (hosts.empty() ? "" : " ") + p.str();
     parts.push_back("mx " + hosts);
   }
+  if (client_certificate) parts.push_back(fmt::format("shows the certificate {}", client_certificate->name));
   if (!waiver.sources.empty()) {
     std::string sources;
     for (const Waivable s : waiver.sources)

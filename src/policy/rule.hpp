@@ -53,6 +53,13 @@ struct Waiver {
   bool covers(Waivable source, base::Time now) const;
 };
 
+// A certificate of ours that is shown to a host that asks for one.
+struct ClientCertificate {
+  std::string name;         // the operator's
+  std::string fingerprint;  // so that another certificate of the same name is another demand
+  bool operator==(const ClientCertificate&) const = default;
+};
+
 struct Rule {
   enum class Subject : std::uint8_t { domain, host };
   Rule(Subject whom, NamePattern names) : subject(whom), pattern(std::move(names)) {}
@@ -63,6 +70,7 @@ struct Rule {
   std::vector<pins::Pin> pins;
   std::vector<names::MxPattern> mx;  // hosts that may be used; empty: any
   std::optional<Protocol> min_protocol;
+  std::optional<ClientCertificate> client_certificate;
   Waiver waiver;
 
   std::string str() const;      // for people: "the rule for domain *.example.org"

@@ -44,6 +44,15 @@ base::Result<> Relay::start() {
   return {};
 }
 
+io::Task<void> Relay::renew_ticket_keys() {
+  io::Timer timer(loop_);
+  for (;;) {
+    const bool elapsed = co_await timer.wait(settings_.ticket_keys_lifetime);
+    if (!elapsed) co_return;
+    if (tls_) tls_ = tls_->with_new_ticket_keys();
+  }
+}
+
 void Relay::stop() {
   stopping_ = true;
   for (const auto& door : doors_) door->listener.close();

@@ -31,6 +31,11 @@ class Relay {
   void stop();
   std::size_t sessions() const { return sessions_.size(); }
 
+  // From the next handshake on, of each listener.
+  void set_certificate(tls::ServerContext tls) { tls_ = std::move(tls); }
+  // The tickets given so far resume no session any more. A task that ends with the loop.
+  io::Task<void> renew_ticket_keys();
+
  private:
   struct Session;
   struct Registration;

@@ -44,6 +44,7 @@ struct Settings {
   std::uint64_t memory = 256 << 20;                                   // octets that sessions may hold in all
   io::PaceSettings pace;                                              // of a message's text
   base::Milliseconds command_timeout = std::chrono::minutes(5);       // RFC 5321 4.5.3.2.7
+  base::Milliseconds ticket_keys_lifetime = std::chrono::hours(1);    // of the listeners' TLS tickets
   base::Milliseconds transaction_timeout = std::chrono::minutes(60);  // between two messages, and for each
 };
 

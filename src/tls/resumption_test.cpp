@@ -93,6 +93,38 @@ TEST_P(Resumption, WhoDoesNotHoldTheTicketsKeyHasToProveHisOwn) {
   EXPECT_EQ(second->chain.pins(), std::vector<pins::Pin>{other.pin()});
 }
 
+io::Task<void> serve_ours(io::Stream& stream, ServerContext context) {
+  const auto done = co_await start_server(stream, context);
+  EXPECT_TRUE(done);
+  const auto said = co_await stream.write_all("x");
+  EXPECT_TRUE(said);
+}
+
+base::Result<Handshake> shake_with_ours(const ServerContext& server,
+                                        std::optional<Ticket> resume = std::nullopt) {
+  Pair pair;
+  base::Result<Handshake> out = base::fail("x", "");
+  pair.loop.spawn(serve_ours(*pair.server, server));
+  pair.loop.spawn(connect(*pair.client, {"mx.x.test", std::move(resume)}, out));
+  run_to_the_end(pair.loop);
+  return out;
+}
+
+TEST(ResumptionByOurListener, EndsWithItsTicketKeys) {
+  const Folder folder;
+  const Certificate leaf = make({"leaf", "DNS:mx.x.test"});
+  const auto server =
+      ServerContext::load(folder.write("cert.pem", leaf.pem()), folder.write("key.pem", leaf.key_pem()));
+  ASSERT_TRUE(server) << server.error().detail;
+  const auto first = shake_with_ours(*server);
+  ASSERT_TRUE(first && !first->tickets->arrived.empty());
+  EXPECT_TRUE(shake_with_ours(*server, first->tickets->arrived.back())->resumed);
+  const auto later = shake_with_ours(server->with_new_ticket_keys(), first->tickets->arrived.front());
+  ASSERT_TRUE(later) << later.error().detail;
+  EXPECT_FALSE(later->resumed);
+  EXPECT_EQ(later->chain.pins(), std::vector<pins::Pin>{leaf.pin()});
+}
+
 // RFC 7627 5.3
 TEST(ResumptionOfTls12, WithoutTheExtendedMasterSecretNothingIsKept) {
   const Certificate leaf = make({"leaf", "DNS:mx.x.test"});

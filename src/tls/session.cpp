@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
-#include <iterator>
-
-#include "tls/chain_impl.hpp"
+#include "tls/own_certificate_impl.hpp"
 #include "tls/resumption_impl.hpp"
 
 namespace pinnace::tls {
@@ -16,7 +13,7 @@ struct ClientContext::Impl {
 
 struct ServerContext::Impl {
   CtxPtr context;
-  PeerChain chain;
+  OwnCertificate certificate;
 };
 
 namespace {
@@ -172,33 +169,6 @@ io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::s
   co_return done;
 }
 
-base::Result<std::string> read_file(const std::string& file, std::string_view code) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return base::fail(code, fmt::format("cannot read {}", file));
-  return std::string{std::istreambuf_iterator<char>(in), {}};
-}
-
-// Never asks for a passphrase: a service has nobody to ask.
-int no_passphrase(char*, int, int, void* asked) {
-  *static_cast<bool*>(asked) = true;
-  return 0;
-}
-
-base::Result<KeyPtr> read_private_key(const std::string& file) {
-  auto pem = read_file(file, "tls.key");
-  if (!pem) return std::unexpected(pem.error());
-  const BioPtr in(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
-  bool asked = false;
-  KeyPtr key(PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked));
-  ERR_clear_error();
-  if (key) return key;
-  return base::fail("tls.key",
-                    asked ? fmt::format("the key in {} is protected by a passphrase: a service needs it "
-                                        "without one, in a file that only it can read",
-                                        file)
-                          : fmt::format("there is no private key in {}: PEM is expected", file));
-}
-
 }  // namespace
 
 ClientContext::ClientContext() {
@@ -213,56 +183,33 @@ ClientContext::ClientContext() {
   impl_ = std::move(made);
 }
 
-const PeerChain& ServerContext::chain() const { return impl_->chain; }
+const PeerChain& ServerContext::chain() const { return impl_->certificate.chain(); }
+
+ServerContext::ServerContext(OwnCertificate certificate) {
+  CtxPtr made(SSL_CTX_new(TLS_server_method()));
+  set_common(made.get());
+  SSL_CTX_set_session_id_context(made.get(), reinterpret_cast<const unsigned char*>("pinnace"), 7);
+  // load() has seen that it can be used.
+  use(made.get(), certificate);
+  impl_ = std::make_shared<const Impl>(Impl{std::move(made), std::move(certificate)});
+}
 
 base::Result<ServerContext> ServerContext::load(const std::string& certificate_file,
                                                 const std::string& key_file) {
-  auto pem = read_file(certificate_file, "tls.certificate");
-  if (!pem) return std::unexpected(pem.error());
-  auto chain = PeerChain::from_pem(*pem);
-  if (!chain) return base::fail("tls.certificate", certificate_file + ": " + chain.error().detail);
-  auto key = read_private_key(key_file);
-  if (!key) return std::unexpected(key.error());
-  auto made = std::make_shared<Impl>();
-  made->chain = *chain;
-  made->context.reset(SSL_CTX_new(TLS_server_method()));
-  SSL_CTX* context = made->context.get();
-  set_common(context);
-  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("pinnace"), 7);
-  const auto& certificates = made->chain.impl().certificates;
-  if (SSL_CTX_use_certificate(context, certificates[0].get()) != 1) {
-    return base::fail("tls.certificate",
-                      fmt::format("{} cannot be used: {}", certificate_file, take_error()));
-  }
-  for (std::size_t i = 1; i < certificates.size(); ++i)
-    SSL_CTX_add1_chain_cert(context, certificates[i].get());
-  if (SSL_CTX_use_PrivateKey(context, key->get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
-    ERR_clear_error();
-    return base::fail("tls.key", fmt::format("the key in {} is not that of the certificate in {}", key_file,
-                                             certificate_file));
-  }
-  return ServerContext(std::move(made));
+  auto own = OwnCertificate::load(certificate_file, key_file);
+  if (!own) return std::unexpected(own.error());
+  return ServerContext(std::move(*own));
 }
 
-base::Result<pins::Pin> pin_of_file(const std::string& file) {
-  auto pem = read_file(file, "tls.key");
-  if (!pem) return std::unexpected(pem.error());
-  if (const auto certificates = read_certificates(*pem); certificates && !certificates->empty()) {
-    return spki_pin((*certificates)[0].get());
-  }
-  const BioPtr in(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
-  const KeyPtr public_key(PEM_read_bio_PUBKEY(in.get(), nullptr, nullptr, nullptr));
-  ERR_clear_error();
-  if (public_key) return spki_pin(public_key.get());
-  auto key = read_private_key(file);
-  if (!key) return std::unexpected(key.error());
-  return spki_pin(key->get());
-}
+// OpenSSL makes a context's ticket keys at random with it.
+ServerContext ServerContext::with_new_ticket_keys() const { return ServerContext(impl_->certificate); }
 
 io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, ClientHello hello) {
   SslPtr ssl(SSL_new(context.impl().context.get()));
   SSL_set_connect_state(ssl.get());
   if (!hello.server_name.empty()) SSL_set_tlsext_host_name(ssl.get(), hello.server_name.c_str());
+  if (hello.certificate && !use(ssl.get(), *hello.certificate))
+    co_return base::fail("tls.certificate", "the client certificate cannot be used: " + take_error());
   if (hello.resume) SSL_set_session(ssl.get(), hello.resume->impl().session.get());
   auto tickets = std::make_shared<Tickets>();
   co_return co_await shake(stream, std::move(ssl), std::move(tickets));

@@ -8,6 +8,7 @@
 
 #include "io/stream.hpp"
 #include "tls/chain.hpp"
+#include "tls/own_certificate.hpp"
 #include "tls/resumption.hpp"
 
 namespace pinnace::tls {
@@ -32,25 +33,26 @@ class ClientContext {
 
 class ServerContext {
  public:
-  // PEM: the leaf first, then what is above it; and its key. Errors "tls.certificate", "tls.key" name the
-  // file.
+  explicit ServerContext(OwnCertificate certificate);
+  // As OwnCertificate::load.
   static base::Result<ServerContext> load(const std::string& certificate_file, const std::string& key_file);
   const PeerChain& chain() const;
+
+  // Sessions are resumed by tickets that only their own context can read. What a thief of these keys can read
+  // of recorded sessions ends where a new context takes over; sessions under way keep the old one.
+  ServerContext with_new_ticket_keys() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }
 
  private:
-  explicit ServerContext(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };
 
-// The pin of a PEM file with a private key, a public key or a certificate. Error "tls.key".
-base::Result<pins::Pin> pin_of_file(const std::string& file);
-
 struct ClientHello {
-  std::string server_name;       // the SNI; empty: none
-  std::optional<Ticket> resume;  // offered: the server takes it or not
+  std::string server_name;                                   // the SNI; empty: none
+  std::optional<Ticket> resume;                              // offered: the server takes it or not
+  std::optional<OwnCertificate> certificate = std::nullopt;  // shown where the server asks for one
 };
 
 // The handshake within the stream's own time limits; afterwards the stream speaks TLS. The peer has then

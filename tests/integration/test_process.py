@@ -67,7 +67,10 @@ class Process(ProcessTest):
         client.starttls()
         client.sendmail("alice@sender.test", ["carol@plain.test"], "Message-ID: <low@sender.test>\r\n\r\nx\r\n")
         self.assert_once(self.lab.plain, "<low@sender.test>")
+        # The key is root's: the certificate stays, and what the rules say is read again all the same.
         self.assertEqual(0, relay.command("rule", "reload").returncode, relay.output()[-1000:])
+        self.assertIn(" certificate_not_reloaded ", relay.output())
+        self.smtp(port=LOW_PORT).starttls()
         self.assertEqual(0, relay.restart().stop(), relay.output()[-1000:])
 
     def test_the_gate_starts_as_root_and_stays_nobody(self):
