@@ -235,6 +235,23 @@ TEST(Stream, WhatCameWhileNobodyReadIsThereAfterwards) {
   EXPECT_EQ(end, "closed");
 }
 
+// Timers, signals and other peers would wait for ever.
+TEST(Stream, APeerThatSendsFasterThanItIsReadLeavesOthersTheirTurn) {
+  Pair pair;
+  const std::string much(1000, 'x');
+  ASSERT_EQ(::send(pair.far, much.data(), much.size(), 0), 1000);
+  ::shutdown(pair.far, SHUT_WR);
+  std::string heard, end;
+  std::size_t read_before_others = 0;
+  pair.loop.spawn(read_all(pair.loop, *pair.near, 1, heard, end));
+  pair.loop.post([&] { pair.loop.post([&] { read_before_others = heard.size(); }); });
+  pair.loop.run();
+  EXPECT_EQ(heard, much);
+  EXPECT_EQ(end, "closed");
+  EXPECT_GT(read_before_others, 0U);
+  EXPECT_LT(read_before_others, 200U);
+}
+
 TEST(Stream, AnInterruptEndsAWaitAndEveryLaterOne) {
   Pair pair;
   std::string heard, end;

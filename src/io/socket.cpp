@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "io/loop_impl.hpp"
 
@@ -33,10 +34,13 @@ void Socket::resume() {
 void Socket::Wait::await_suspend(std::coroutine_handle<> h) {
   (to_read ? socket.reader_ : socket.writer_) = h;
   socket.loop_.sockets.waiter_added();
+  // Its turn alone was over: no change may come that would be told of.
+  if (std::exchange(socket.reads_, 0) >= kTurn && socket.ready(to_read)) socket.resume();
 }
 
 Outcome Socket::recv(char* to, std::size_t size) {
-  if (!readable_.load(std::memory_order_relaxed)) return {State::want_read, 0, {}};
+  if (!ready(true) || reads_ >= kTurn) return {State::want_read, 0, {}};
+  ++reads_;
   for (;;) {
     readable_.store(false);
     const ssize_t n = ::recv(fd_, to, size, 0);
@@ -50,7 +54,7 @@ Outcome Socket::recv(char* to, std::size_t size) {
 }
 
 Outcome Socket::send(const char* from, std::size_t size) {
-  if (!writable_.load(std::memory_order_relaxed)) return {State::want_write, 0, {}};
+  if (!ready(false)) return {State::want_write, 0, {}};
   for (;;) {
     writable_.store(false);
     const ssize_t n = ::send(fd_, from, size, MSG_NOSIGNAL);

@@ -1,5 +1,6 @@
 // A non-blocking socket in the loop's epoll set. It is registered once and told of each change (edge by edge,
 // epoll(7)), so that a wait costs no system call, and it knows when a read or write could only say "not now".
+// It says so too where a peer sends faster than we read, after some reads: then others have their turn.
 #pragma once
 
 #include <atomic>
@@ -41,8 +42,7 @@ class Socket {
     Socket& socket;
     bool to_read;
     bool await_ready() const noexcept {
-      return to_read ? socket.readable_.load(std::memory_order_relaxed)
-                     : socket.writable_.load(std::memory_order_relaxed);
+      return socket.ready(to_read) && !(to_read && socket.reads_ >= kTurn);
     }
     void await_suspend(std::coroutine_handle<> h);
     void await_resume() const noexcept {}
@@ -56,9 +56,13 @@ class Socket {
 
  private:
   friend class SocketSet;
+  static constexpr int kTurn = 64;  // reads
+
+  bool ready(bool to_read) const { return (to_read ? readable_ : writable_).load(std::memory_order_relaxed); }
 
   Loop::Impl& loop_;
   int fd_;
+  int reads_ = 0;  // since the last wait
   // Cleared before a try and set again where more may follow: a change meanwhile is not overlooked.
   std::atomic<bool> readable_{false};
   std::atomic<bool> writable_{true};
