@@ -111,6 +111,12 @@ void Server::take_xclient_answer(const Reply& reply) {
   if (reply.code != 220) return;
   client_.clear();
   extended_ = false;
+  if (xclient_.address) {
+    // Most fronts hand the connection through from here on: what comes may be the client's own words. It is
+    // no front, and the front's login is not its own.
+    options_.xclient = false;
+    user_.clear();
+  }
   if (xclient_.login) user_ = *xclient_.login;
   if (xclient_.helo) named_client_ = *xclient_.helo;
   if (xclient_.protocol) named_protocol_ = *xclient_.protocol;

@@ -180,6 +180,22 @@ TEST(ServerXclient, TheSessionBeginsAnew) {
   EXPECT_THAT(s.talk("MAIL FROM:<a@x.test>\r\n"), StartsWith("530 5.7.0 STARTTLS")) << "whoever says it";
 }
 
+// A front hands on what its client says: he would name an address that may relay, or keep the front's login.
+TEST(ServerXclient, WhoIsNamedNamesNobodyElse) {
+  auto options = TestServer::options();
+  options.xclient = options.auth = true;
+  TestServer s(options);
+  s.talk("EHLO front.test\r\nSTARTTLS\r\n");
+  s.talk("EHLO front.test\r\nAUTH PLAIN " + plain("front", "right") + "\r\n");
+  EXPECT_EQ(s.server.user(), "front");
+  EXPECT_THAT(s.talk("XCLIENT ADDR=192.0.2.1\r\n"), StartsWith("220 "));
+  EXPECT_EQ(s.server.user(), "");
+  EXPECT_THAT(s.talk("EHLO c.test\r\n"), Not(HasSubstr("XCLIENT")));
+  EXPECT_THAT(s.talk("XCLIENT ADDR=127.0.0.1 LOGIN=ann\r\n"), StartsWith("550 5.7.0 "));
+  EXPECT_EQ(s.named.address, "192.0.2.1");
+  EXPECT_EQ(s.server.user(), "");
+}
+
 TEST(ServerXclient, BadOnesChangeNothing) {
   auto options = TestServer::options();
   options.xclient = true;
