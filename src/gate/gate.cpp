@@ -57,7 +57,8 @@ struct Gate::Session {
     stream.set_deadline(ends);
   }
   io::Task<bool> connect_backend();
-  io::Task<bool> act(const smtp::Server::Action& action, const tls::ServerContext& tls);
+  io::Task<bool> act(const smtp::Server::Action& action, const tls::ServerContext& tls,
+                     tls::Handshakes& handshakes);
   io::Task<void> mail(std::string line);
   io::Task<void> pass(std::string line);
   void answer(const base::Result<Reply>& reply);
@@ -135,7 +136,8 @@ io::Task<void> Gate::Session::mail(std::string line) {
   co_await pass(std::move(line));
 }
 
-io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls::ServerContext& tls) {
+io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls::ServerContext& tls,
+                                  tls::Handshakes& handshakes) {
   switch (action.kind) {
     case Kind::send: {
       const auto sent = co_await stream.write_all(action.bytes);
@@ -159,7 +161,7 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
       break;
     }
     case Kind::start_tls: {
-      const auto shaken = co_await tls::start_server(stream, tls);
+      const auto shaken = co_await tls::start_server(stream, tls, handshakes);
       if (shaken) {
         server->tls_established();
       } else {
@@ -229,6 +231,7 @@ Gate::Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, pins::Adve
     : loop_(loop),
       settings_(std::move(settings)),
       tls_(std::move(tls)),
+      handshakes_(loop),
       advert_lines_(pins::ehlo_lines(advert)) {
   if (settings_.stsec_max_age > base::Seconds(0)) {
     advert_lines_.push_back(pins::ehlo_line(pins::Stsec{settings_.stsec_max_age}));
@@ -318,7 +321,7 @@ io::Task<void> Gate::serve(std::shared_ptr<Session> session) {
   while (open) {
     if (stopping_ && !s.in_transaction) s.server->shut_down("is being restarted");
     const smtp::Server::Action action = s.server->next();
-    open = co_await s.act(action, tls_);
+    open = co_await s.act(action, tls_, handshakes_);
   }
   s.stream.close();
   if (s.backend) {

@@ -60,6 +60,7 @@ class Gate {
   io::Loop& loop_;
   Settings settings_;
   tls::ServerContext tls_;
+  tls::Handshakes handshakes_;
   std::vector<std::string> advert_lines_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::set<Session*> sessions_;

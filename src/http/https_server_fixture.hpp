@@ -59,7 +59,7 @@ class Server {
   }
   io::Task<void> talk(io::Stream stream) {
     stream.set_idle_timeout(std::chrono::seconds(10));
-    const auto shaken = co_await tls::start_server(stream, *context_);
+    const auto shaken = co_await tls::start_server(stream, *context_, handshakes_);
     if (!shaken) co_return;
     std::string head;
     while (!head.ends_with("\r\n\r\n")) {
@@ -78,6 +78,7 @@ class Server {
   }
 
   io::Loop& loop_;
+  tls::Handshakes handshakes_{loop_};
   std::function<Script(const std::string&)> answer_;
   io::Listener listener_;
   std::optional<tls::ServerContext> context_;

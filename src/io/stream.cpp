@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "io/loop_impl.hpp"
@@ -107,7 +108,7 @@ struct Stream::Impl final : Expiring {
   Loop& loop;
   Socket socket;
   std::string peer;
-  std::unique_ptr<Transport> transport;
+  std::shared_ptr<Transport> transport;
   base::Milliseconds idle{std::chrono::minutes(5)};
   std::optional<Steady::time_point> deadline;
   bool timed_out = false;
@@ -183,10 +184,16 @@ Task<base::Result<>> Stream::write_all(std::string_view bytes) {
   co_return base::Result<>{};
 }
 
-void Stream::set_transport(std::unique_ptr<Transport> transport) { impl_->transport = std::move(transport); }
+void Stream::set_transport(std::shared_ptr<Transport> transport) { impl_->transport = std::move(transport); }
 Transport* Stream::transport() { return impl_->transport.get(); }
 void Stream::set_idle_timeout(base::Milliseconds timeout) { impl_->idle = timeout; }
 void Stream::set_deadline(std::optional<Steady::time_point> at) { impl_->deadline = at; }
+
+base::Milliseconds Stream::time_left() const {
+  if (!impl_->deadline) return impl_->idle;
+  const auto left = std::chrono::duration_cast<base::Milliseconds>(*impl_->deadline - Steady::now());
+  return std::clamp(left, base::Milliseconds(0), impl_->idle);
+}
 
 void Stream::interrupt() {
   impl_->interrupted = true;

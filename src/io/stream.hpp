@@ -45,11 +45,12 @@ class Stream {
   // For a Transport's own handshake: waits for the descriptor as `state` says.
   Task<base::Result<>> wait(Transport::State state);
 
-  void set_transport(std::unique_ptr<Transport> transport);
+  void set_transport(std::shared_ptr<Transport> transport);
   Transport* transport();
 
   void set_idle_timeout(base::Milliseconds timeout);        // default 5 minutes
   void set_deadline(std::optional<Steady::time_point> at);  // over all operations
+  base::Milliseconds time_left() const;                     // to a wait that begins now
   // A wait under way, every later one and every read fail with "io.interrupted"; what can be written
   // without waiting still is.
   void interrupt();

@@ -29,6 +29,7 @@ Relay::Relay(io::Loop& loop, const base::Clock& clock, queue::Queue& queue, Sett
       queue_(queue),
       settings_(std::move(settings)),
       tls_(std::move(tls)),
+      handshakes_(loop),
       memory_(settings_.memory),
       logins_(logins) {}
 
@@ -140,7 +141,7 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       break;
     }
     case Kind::start_tls: {
-      auto shaken = co_await tls::start_server(s.stream, *tls_);
+      auto shaken = co_await tls::start_server(s.stream, *tls_, handshakes_);
       if (!shaken) {
         log_session(s, "tls_failed", shaken.error().detail);
         s.server.peer_closed();

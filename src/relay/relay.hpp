@@ -68,6 +68,7 @@ class Relay {
   queue::Queue& queue_;
   Settings settings_;
   std::optional<tls::ServerContext> tls_;
+  tls::Handshakes handshakes_;
   base::Budget memory_;
   auth::Logins* logins_;
   std::vector<std::unique_ptr<Door>> doors_;

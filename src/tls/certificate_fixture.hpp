@@ -39,6 +39,7 @@ struct Request {
   bool ca = false;
   long from = -kDay;  // seconds from now
   long until = 100 * kDay;
+  unsigned rsa_bits = 0;  // 0: a key on P-256
 };
 
 inline void add_extension(X509* x509, int nid, const std::string& value) {
@@ -51,7 +52,7 @@ inline void add_extension(X509* x509, int nid, const std::string& value) {
 inline Certificate make(const Request& request, const Certificate* issuer = nullptr) {
   static long serial = 1;
   Certificate made;
-  made.key.reset(EVP_EC_gen("P-256"));
+  made.key.reset(request.rsa_bits ? EVP_RSA_gen(request.rsa_bits) : EVP_EC_gen("P-256"));
   made.x509.reset(X509_new());
   X509* x = made.x509.get();
   X509_set_version(x, 2);

@@ -93,8 +93,8 @@ TEST_P(Resumption, WhoDoesNotHoldTheTicketsKeyHasToProveHisOwn) {
   EXPECT_EQ(second->chain.pins(), std::vector<pins::Pin>{other.pin()});
 }
 
-io::Task<void> serve_ours(io::Stream& stream, ServerContext context) {
-  const auto done = co_await start_server(stream, context);
+io::Task<void> serve_ours(io::Stream& stream, ServerContext context, Handshakes& handshakes) {
+  const auto done = co_await start_server(stream, context, handshakes);
   EXPECT_TRUE(done);
   const auto said = co_await stream.write_all("x");
   EXPECT_TRUE(said);
@@ -104,7 +104,8 @@ base::Result<Handshake> shake_with_ours(const ServerContext& server,
                                         std::optional<Ticket> resume = std::nullopt) {
   Pair pair;
   base::Result<Handshake> out = base::fail("x", "");
-  pair.loop.spawn(serve_ours(*pair.server, server));
+  Handshakes handshakes(pair.loop);
+  pair.loop.spawn(serve_ours(*pair.server, server, handshakes));
   pair.loop.spawn(connect(*pair.client, {"mx.x.test", std::move(resume)}, out));
   run_to_the_end(pair.loop);
   return out;

@@ -32,9 +32,29 @@ void set_common(SSL_CTX* context) {
   SSL_CTX_set_read_ahead(context, 1);
 }
 
-// OpenSSL's way to the socket.
+// OpenSSL's way to the peer. A handshake's octets are carried by hand, so that its steps can be on any
+// thread; later ones go straight to the socket.
+struct Wire {
+  io::Socket* socket = nullptr;  // null: a handshake is under way
+  std::string in;                // from the peer, not read yet
+  std::string out;               // for the peer, not sent yet
+
+  io::Outcome read(char* to, std::size_t size) {
+    if (in.empty())
+      return socket ? socket->recv(to, size) : io::Outcome{io::Outcome::State::want_read, 0, {}};
+    const std::size_t n = in.copy(to, size);
+    in.erase(0, n);
+    return {io::Outcome::State::done, n, {}};
+  }
+  io::Outcome write(const char* from, std::size_t size) {
+    if (socket) return socket->send(from, size);
+    out.append(from, size);
+    return {io::Outcome::State::done, size, {}};
+  }
+};
+
 int bio_read(BIO* bio, char* to, std::size_t size, std::size_t* n) {
-  const io::Outcome got = static_cast<io::Socket*>(BIO_get_data(bio))->recv(to, size);
+  const io::Outcome got = static_cast<Wire*>(BIO_get_data(bio))->read(to, size);
   BIO_clear_retry_flags(bio);
   if (got.state == io::Outcome::State::want_read) BIO_set_retry_read(bio);
   if (got.state == io::Outcome::State::closed) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
@@ -43,7 +63,7 @@ int bio_read(BIO* bio, char* to, std::size_t size, std::size_t* n) {
 }
 
 int bio_write(BIO* bio, const char* from, std::size_t size, std::size_t* n) {
-  const io::Outcome put = static_cast<io::Socket*>(BIO_get_data(bio))->send(from, size);
+  const io::Outcome put = static_cast<Wire*>(BIO_get_data(bio))->write(from, size);
   BIO_clear_retry_flags(bio);
   if (put.state == io::Outcome::State::want_write) BIO_set_retry_write(bio);
   *n = put.bytes;
@@ -55,9 +75,9 @@ long bio_control(BIO* bio, int command, long, void*) {
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-const BIO_METHOD* socket_method() {
+const BIO_METHOD* wire_method() {
   static BIO_METHOD* const method = [] {
-    BIO_METHOD* const m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+    BIO_METHOD* const m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
     BIO_meth_set_read_ex(m, bio_read);
     BIO_meth_set_write_ex(m, bio_write);
     BIO_meth_set_ctrl(m, bio_control);
@@ -66,14 +86,14 @@ const BIO_METHOD* socket_method() {
   return method;
 }
 
-// TLS records over the stream's own socket.
+// TLS over the stream's own socket. In the handshake it is used by one thread at a time.
 class TlsTransport final : public io::Transport {
  public:
   // `tickets`: where those that arrive go; null on the server's side.
-  TlsTransport(SslPtr ssl, io::Socket& socket, std::shared_ptr<Tickets> tickets)
+  TlsTransport(SslPtr ssl, std::shared_ptr<Tickets> tickets)
       : tickets_(std::move(tickets)), ssl_(std::move(ssl)) {
-    BIO* const bio = BIO_new(socket_method());
-    BIO_set_data(bio, &socket);
+    BIO* const bio = BIO_new(wire_method());
+    BIO_set_data(bio, &wire_);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
     collect(ssl_.get(), tickets_.get());
@@ -101,6 +121,11 @@ class TlsTransport final : public io::Transport {
     const int result = SSL_do_handshake(ssl_.get());
     return result == 1 ? Outcome{State::done, 0, {}} : outcome(result);
   }
+  void finish_handshake(io::Socket& socket) {
+    wire_.socket = &socket;
+    wire_.out.shrink_to_fit();
+  }
+  Wire& wire() { return wire_; }
   SSL* ssl() { return ssl_.get(); }
 
  private:
@@ -130,6 +155,7 @@ class TlsTransport final : public io::Transport {
   }
 
   std::shared_ptr<Tickets> tickets_;
+  Wire wire_;
   SslPtr ssl_;
   bool broken_ = false;
 
@@ -137,27 +163,57 @@ class TlsTransport final : public io::Transport {
   bool bad_signature_ = false;
 };
 
-io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::shared_ptr<Tickets> tickets) {
-  auto transport = std::make_unique<TlsTransport>(std::move(owned), stream.socket(), tickets);
+base::Error broken_off(const io::Stream& stream, const base::Error& error) {
+  if (error.code == "io.timeout" || error.code == "io.interrupted") return error;
+  return {"tls.handshake", stream.peer() + " closed the connection during the TLS handshake"};
+}
+
+// Says what the last step gave, and reads for the next one, if there is one.
+io::Task<base::Result<>> carry(io::Stream& stream, Wire& wire, bool more) {
+  const auto said = co_await stream.write_all(wire.out);
+  wire.out.clear();
+  if (!said) co_return std::unexpected(broken_off(stream, said.error()));
+  if (!more) co_return base::Result<>{};
+  char buffer[4096];
+  const auto n = co_await stream.read_some(buffer, sizeof buffer);
+  if (!n) co_return std::unexpected(broken_off(stream, n.error()));
+  if (*n == 0) co_return std::unexpected(broken_off(stream, {"io.closed", ""}));
+  wire.in.append(buffer, *n);
+  co_return base::Result<>{};
+}
+
+// `elsewhere`: the threads of its steps; null: the loop's own.
+io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::shared_ptr<Tickets> tickets,
+                                        Handshakes* elsewhere) {
+  const auto transport = std::make_shared<TlsTransport>(std::move(owned), tickets);
   for (;;) {
-    const io::Transport::Outcome step = transport->handshake();
-    if (step.state == io::Transport::State::done) break;
-    if (step.state == io::Transport::State::closed) {
-      co_return base::fail("tls.handshake",
-                           stream.peer() + " closed the connection during the TLS handshake");
+    base::Result<io::Outcome> step = io::Outcome();
+    if (elsewhere) {
+      std::function<io::Outcome()> shake_on = [transport] { return transport->handshake(); };
+      step = co_await elsewhere->run(stream, std::move(shake_on));
+    } else {
+      step = transport->handshake();
     }
-    if (step.state == io::Transport::State::failed) {
+    if (!step) co_return std::unexpected(step.error());
+    if (step->state == io::Outcome::State::failed) {
+      // The alert, if it can be said at once.
+      stream.socket().send(transport->wire().out.data(), transport->wire().out.size());
       co_return base::fail(
           "tls.handshake",
           transport->bad_signature_
               ? stream.peer() +
                     " could not prove that it holds the key of the certificate it "
                     "presented: the certificate is somebody else's"
-              : fmt::format("the TLS handshake with {} failed: {}", stream.peer(), step.detail));
+              : fmt::format("the TLS handshake with {} failed: {}", stream.peer(), step->detail));
     }
-    auto waited = co_await stream.wait(step.state);
-    if (!waited) co_return std::unexpected(waited.error());
+    if (step->state == io::Outcome::State::closed)
+      co_return std::unexpected(broken_off(stream, {"io.closed", ""}));
+    const bool over = step->state == io::Outcome::State::done;
+    const auto carried = co_await carry(stream, transport->wire(), !over);
+    if (!carried) co_return std::unexpected(carried.error());
+    if (over) break;
   }
+  transport->finish_handshake(stream.socket());
   Handshake done;
   done.version = SSL_get_version(transport->ssl());
   done.cipher = SSL_get_cipher_name(transport->ssl());
@@ -165,7 +221,7 @@ io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::s
   if (tickets) done.chain = presented_chain(transport->ssl());
   if (tickets && !resumption_is_safe(transport->ssl())) tickets->arrived.clear();
   done.tickets = std::move(tickets);
-  stream.set_transport(std::move(transport));
+  stream.set_transport(transport);
   co_return done;
 }
 
@@ -212,14 +268,15 @@ io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext
     co_return base::fail("tls.certificate", "the client certificate cannot be used: " + take_error());
   if (hello.resume) SSL_set_session(ssl.get(), hello.resume->impl().session.get());
   auto tickets = std::make_shared<Tickets>();
-  co_return co_await shake(stream, std::move(ssl), std::move(tickets));
+  co_return co_await shake(stream, std::move(ssl), std::move(tickets), nullptr);
 }
 
-io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context) {
+io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context,
+                                               Handshakes& handshakes) {
   SslPtr ssl(SSL_new(context.impl().context.get()));
   SSL_set_accept_state(ssl.get());
   std::shared_ptr<Tickets> none;
-  co_return co_await shake(stream, std::move(ssl), std::move(none));
+  co_return co_await shake(stream, std::move(ssl), std::move(none), &handshakes);
 }
 
 }  // namespace pinnace::tls

@@ -8,6 +8,7 @@
 
 #include "io/stream.hpp"
 #include "tls/chain.hpp"
+#include "tls/handshakes.hpp"
 #include "tls/own_certificate.hpp"
 #include "tls/resumption.hpp"
 
@@ -60,6 +61,8 @@ struct ClientHello {
 // else: look at `chain` with verify.hpp before a word is said. Nothing may be left unread from before.
 // Errors: "tls.handshake", io's own.
 io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, ClientHello hello);
-io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context);
+// The same on the server's side, its steps on the threads of `handshakes`.
+io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context,
+                                               Handshakes& handshakes);
 
 }  // namespace pinnace::tls

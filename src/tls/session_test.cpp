@@ -29,8 +29,9 @@ io::Task<void> connect_client(io::Stream& stream, base::Result<Handshake>& out, 
   if (n) heard.assign(buffer, *n);
 }
 
-io::Task<void> serve(io::Stream& stream, ServerContext context, base::Result<Handshake>& out) {
-  out = co_await start_server(stream, context);
+io::Task<void> serve(io::Stream& stream, ServerContext context, Handshakes& handshakes,
+                     base::Result<Handshake>& out) {
+  out = co_await start_server(stream, context, handshakes);
   if (!out) co_return;
   char buffer[16];
   const auto n = co_await stream.read_some(buffer, sizeof buffer);
@@ -51,7 +52,8 @@ TEST(Session, HandshakeThenBytesBothWays) {
   Pair pair;
   base::Result<Handshake> client = base::fail("x", ""), server = base::fail("x", "");
   std::string heard;
-  pair.loop.spawn(serve(*pair.server, *context, server));
+  Handshakes handshakes(pair.loop);
+  pair.loop.spawn(serve(*pair.server, *context, handshakes, server));
   pair.loop.spawn(connect_client(*pair.client, client, heard));
   run_to_the_end(pair.loop);
   ASSERT_TRUE(client) << client.error().detail;
