@@ -98,14 +98,26 @@ class Certificates:
         return certificate, key
 
 
-def _public_key(key):
-    pem = run(["openssl", "pkey", "-in", key, "-pubout"], "read a key")
+def _octets(pem):
     return base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-")))
+
+
+def _public_key(key):
+    return _octets(run(["openssl", "pkey", "-in", key, "-pubout"], "read a key"))
+
+
+def _pin(public_key):
+    return base64.b64encode(hashlib.sha256(public_key).digest()).decode()
 
 
 def pin_of(key):
     """The pin of a key's file: the SHA-256 of its SubjectPublicKeyInfo, in base64."""
-    return base64.b64encode(hashlib.sha256(_public_key(key)).digest()).decode()
+    return _pin(_public_key(key))
+
+
+def pin_of_certificate(pem):
+    """The pin of the key in a certificate's text."""
+    return _pin(_octets(run(["openssl", "x509", "-noout", "-pubkey"], "read a certificate", input=pem)))
 
 
 def tlsa_of(key, usage=3, digest="sha256"):

@@ -8,9 +8,7 @@
 namespace pinnace::app {
 namespace {
 
-io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate,
-                                                  const std::vector<std::string>& lines,
-                                                  boost::json::object request) {
+io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate, boost::json::object request) {
   const auto* command = request.if_contains("command");
   if (!command || !command->is_string() || command->as_string() != "status") {
     co_return base::fail("api.command", "a gate knows the command 'status' only");
@@ -18,7 +16,7 @@ io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate,
   boost::json::object out;
   out["sessions"] = gate.sessions();
   boost::json::array advert;
-  for (const auto& line : lines) advert.emplace_back(line);
+  for (const auto& line : gate.advert_lines()) advert.emplace_back(line);
   out["advert"] = std::move(advert);
   co_return boost::json::value(std::move(out));
 }
@@ -27,6 +25,26 @@ base::Result<pins::Advert> advert_of(const GateConfig& config, const tls::Server
   auto backup = tls::pin_of_file(config.backup_key);
   if (!backup) return base::fail(backup.error().code, "backup_key: " + backup.error().detail);
   return gate::make_advert(config.gate, context.chain(), *backup);
+}
+
+base::Result<> renew(gate::Gate& gate, const GateConfig& config) {
+  auto context = tls::ServerContext::load(config.certificate, config.key);
+  if (!context) return std::unexpected(context.error());
+  const auto advert = advert_of(config, *context);
+  if (!advert) return std::unexpected(advert.error());
+  return gate.renew(*context, *advert);
+}
+
+// The certificate and keys from the same files, if what they would have the gate promise is sound.
+void reload(gate::Gate& gate, const GateConfig& config) {
+  if (const auto renewed = renew(gate, config); !renewed) {
+    base::log_error("certificate_not_reloaded",
+                    {{"file", config.certificate}, {"reason", renewed.error().detail}});
+    return;
+  }
+  std::string advert;
+  for (const auto& line : gate.advert_lines()) advert += (advert.empty() ? "" : ", ") + line;
+  base::log_info("certificate_loaded", {{"file", config.certificate}, {"advert", advert}});
 }
 
 base::Result<> run(const GateConfig& config, const std::string& config_file) {
@@ -38,9 +56,8 @@ base::Result<> run(const GateConfig& config, const std::string& config_file) {
   io::Loop loop;
   if (auto done = set_up_process(loop, needs_of(config, config_file)); !done) return done;
   gate::Gate gate(loop, config.gate, *context, *advert);
-  const std::vector<std::string> lines = pins::ehlo_lines(*advert);
   api::ControlServer control(
-      loop, [&gate, &lines](boost::json::object request) { return answer(gate, lines, std::move(request)); });
+      loop, [&gate](boost::json::object request) { return answer(gate, std::move(request)); });
   auto started = config.control.empty() ? base::Result<>() : control.start(config.control);
   if (started) started = gate.start();
   if (!started) {
@@ -57,6 +74,7 @@ base::Result<> run(const GateConfig& config, const std::string& config_file) {
     control.stop();
   };
   running.stopped = [&] { return gate.sessions() == 0; };
+  running.reload = [&] { reload(gate, config); };
   running.status = [&gate] { return fmt::format("{} sessions", gate.sessions()); };
   run_until_stopped(loop, running);
   return {};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "gate/backend.hpp"
 #include "smtp/server.hpp"
@@ -227,15 +229,31 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
   co_return true;
 }
 
-Gate::Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, pins::Advert advert)
+Gate::Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, const pins::Advert& advert)
     : loop_(loop),
       settings_(std::move(settings)),
-      tls_(std::move(tls)),
-      handshakes_(loop),
-      advert_lines_(pins::ehlo_lines(advert)) {
-  if (settings_.stsec_max_age > base::Seconds(0)) {
-    advert_lines_.push_back(pins::ehlo_line(pins::Stsec{settings_.stsec_max_age}));
+      face_(face_of(std::move(tls), advert)),
+      handshakes_(loop) {}
+
+std::shared_ptr<const Gate::Face> Gate::face_of(tls::ServerContext tls, const pins::Advert& advert) const {
+  std::vector<std::string> lines = pins::ehlo_lines(advert);
+  if (settings_.stsec_max_age > base::Seconds(0))
+    lines.push_back(pins::ehlo_line(pins::Stsec{settings_.stsec_max_age}));
+  return std::make_shared<const Face>(Face{std::move(tls), advert, std::move(lines)});
+}
+
+// pinning-protocol 8.2: a key goes live that was promised before.
+base::Result<> Gate::renew(tls::ServerContext tls, const pins::Advert& advert) {
+  const pins::Pin live = tls.chain().pins().front();
+  const auto& promised = face_->advert.pins;
+  if (std::none_of(promised.begin(), promised.end(), [&](const auto& p) { return p.pin == live; })) {
+    return base::fail("pins.own_advert",
+                      fmt::format("the certificate's key {} is not among those advertised until now: senders "
+                                  "that noted them would hold their mail. Make it the backup_key first",
+                                  live.str()));
   }
+  face_ = face_of(std::move(tls), advert);
+  return {};
 }
 
 base::Result<> Gate::start() {
@@ -317,11 +335,12 @@ io::Task<void> Gate::serve(std::shared_ptr<Session> session) {
   s.extend_deadline();
   s.stream.set_idle_timeout(settings_.command_timeout);
   bool open = co_await s.connect_backend();
-  if (open) s.server.emplace(options_for(settings_, s.backend->capabilities(), advert_lines_));
+  const std::shared_ptr<const Face> face = face_;
+  if (open) s.server.emplace(options_for(settings_, s.backend->capabilities(), face->lines));
   while (open) {
     if (stopping_ && !s.in_transaction) s.server->shut_down("is being restarted");
     const smtp::Server::Action action = s.server->next();
-    open = co_await s.act(action, tls_, handshakes_);
+    open = co_await s.act(action, face->tls, handshakes_);
   }
   s.stream.close();
   if (s.backend) {

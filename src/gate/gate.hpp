@@ -44,7 +44,12 @@ base::Result<pins::Advert> make_advert(const Settings& settings, const tls::Peer
 
 class Gate {
  public:
-  Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, pins::Advert advert);
+  Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, const pins::Advert& advert);
+
+  // Another certificate and advert, from the next session on. Error "pins.own_advert": the certificate has no
+  // key that is advertised now, so who noted that would hold his mail; nothing changes.
+  base::Result<> renew(tls::ServerContext tls, const pins::Advert& advert);
+  const std::vector<std::string>& advert_lines() const { return face_->lines; }
 
   base::Result<> start();
   void stop();
@@ -53,15 +58,21 @@ class Gate {
  private:
   struct Session;
   struct Registration;
+  // What clients see. A session has the same from its beginning to its end.
+  struct Face {
+    tls::ServerContext tls;
+    pins::Advert advert;
+    std::vector<std::string> lines;
+  };
+  std::shared_ptr<const Face> face_of(tls::ServerContext tls, const pins::Advert& advert) const;
 
   io::Task<void> accept(io::Listener* listener);
   io::Task<void> serve(std::shared_ptr<Session> session);
 
   io::Loop& loop_;
   Settings settings_;
-  tls::ServerContext tls_;
+  std::shared_ptr<const Face> face_;
   tls::Handshakes handshakes_;
-  std::vector<std::string> advert_lines_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::set<Session*> sessions_;
   std::map<io::IpAddress, std::size_t> per_client_;

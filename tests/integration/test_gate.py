@@ -1,9 +1,12 @@
 """The gate before a real Postfix."""
 
+import re
+import shutil
+import signal
 import smtplib
 import ssl
 
-from certificates import pin_of
+from certificates import pin_of, pin_of_certificate
 from lab import MX
 from support import Conversation, LabTest
 
@@ -33,6 +36,49 @@ class Gate(LabTest):
         self.assertIn("STSEC MAX-AGE=31536000", inside)
         self.assertNotIn("STARTTLS", inside)
         self.assertTrue(all(len(line) <= 506 for line in inside))
+
+    # pinning-protocol 8.2: the backup goes live without a restart; a key that was never promised does not.
+    def test_a_certificate_is_read_again_if_it_keeps_the_promise(self):
+        live = self.lab.path("gate.pem"), self.lab.path("gate.key")
+        backup = self.lab.path("gate-backup.key")
+
+        def install(pair, next_backup):
+            for source, target in zip((*pair, next_backup), (*live, backup), strict=True):
+                shutil.copyfile(source, target)
+
+        issued = self.lab.certificates.issued
+        first, second, third, stranger = (issued(f"gate-{n}", "mx.receiver.test") for n in range(4))
+        install(first, second[1])
+        gate = self.gate(pair=live, backup_key=backup).start()
+
+        def shown():
+            """The pin that a new session proves, and those it advertises."""
+            client = self.smtp(MX, 25)
+            offers = over_tls(client)
+            certificate = ssl.DER_cert_to_PEM_cert(client.sock.getpeercert(binary_form=True))
+            return pin_of_certificate(certificate), re.findall(r"PIN-SHA256=(\S+)", offers)
+
+        def reload(event):
+            heard = gate.output().count(event)
+            gate.program.process.send_signal(signal.SIGHUP)
+            gate.program.wait_until(lambda: gate.output().count(event) > heard, event)
+
+        pins = [pin_of(pair[1]) for pair in (first, second, third)]
+        self.assertEqual((pins[0], pins[:2]), shown())
+        under_way = self.smtp(MX, 25)
+        for pair, next_backup in (
+            (stranger, second[1]),  # a key of which nobody was told
+            (second, second[1]),  # no backup behind it
+            ((second[0], first[1]), third[1]),  # another's key
+        ):
+            install(pair, next_backup)
+            reload(" certificate_not_reloaded ")
+            self.assertEqual((pins[0], pins[:2]), shown())
+        install(second, third[1])
+        reload(" certificate_loaded ")
+        self.assertEqual((pins[1], pins[1:]), shown())
+        # A session that had begun proves what it advertises.
+        self.assertIn(pins[0], over_tls(under_way))
 
     # The backend's own offers pass, but not those that would let a client speak for another.
     def test_the_backends_offers_pass_but_xclient(self):
