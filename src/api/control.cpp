@@ -28,6 +28,14 @@ io::Task<base::Result<std::string>> read_line(io::Stream& stream, std::size_t mo
   }
 }
 
+// However it ends: a handler may throw.
+struct Counted {
+  explicit Counted(std::size_t& n) : sessions(n) { ++sessions; }
+  ~Counted() { --sessions; }
+  Counted(const Counted&) = delete;
+  std::size_t& sessions;
+};
+
 }  // namespace
 
 ControlServer::ControlServer(io::Loop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
@@ -53,14 +61,22 @@ void ControlServer::stop() {
 io::Task<void> ControlServer::accept() {
   for (;;) {
     auto stream = co_await listener_->accept();
-    if (!stream) co_return;
+    if (!stream) {
+      if (stream.error().code == "io.interrupted") co_return;
+      // Out of descriptors, mostly: just then an operator wants to look in.
+      base::log_error("accept_failed", {{"detail", stream.error().detail}});
+      io::Timer pause(loop_);
+      const bool waited = co_await pause.wait(std::chrono::milliseconds(200));
+      if (!waited) co_return;
+      continue;
+    }
     if (sessions_ >= kMostSessions) continue;
     loop_.spawn(serve(std::make_shared<io::Stream>(std::move(*stream))));
   }
 }
 
 io::Task<void> ControlServer::serve(std::shared_ptr<io::Stream> stream) {
-  ++sessions_;
+  const Counted counted(sessions_);
   stream->set_idle_timeout(std::chrono::seconds(30));
   auto line = co_await read_line(*stream, kMostRequest);
   if (line) {
@@ -68,7 +84,6 @@ io::Task<void> ControlServer::serve(std::shared_ptr<io::Stream> stream) {
     const auto sent = co_await stream->write_all(reply);
     (void)sent;
   }
-  --sessions_;
 }
 
 io::Task<std::string> ControlServer::answer(std::string line) {

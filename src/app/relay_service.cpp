@@ -105,7 +105,10 @@ int check_relay(const std::string& config_file) {
   if (const auto roots = load_roots(*config); !roots) faults.push_back(roots.error());
   if (const auto certificate = load_certificate(*config); !certificate) faults.push_back(certificate.error());
   std::vector<std::string> read = {config_file};
-  if (!config->dns.trust_anchor_file.empty()) read.push_back(config->dns.trust_anchor_file);
+  // Those that are read again later, or only by the user that it becomes.
+  for (const std::string& file : {config->dns.trust_anchor_file, config->users}) {
+    if (!file.empty()) read.push_back(file);
+  }
   check_process(needs_of(*config, config_file), read, faults);
   if (faults.empty()) {
     if (const auto format = store::check_format(config->data); !format) faults.push_back(format.error());

@@ -3,11 +3,13 @@
 import os
 import pwd
 import re
+import resource
 import signal
 import socket
 import subprocess
 
 from lab import RELAY, RELAY_PORT
+from programs import wait_for
 from support import LabTest
 
 LOW_PORT = 925  # root's alone
@@ -89,6 +91,24 @@ class Process(ProcessTest):
         found = status(relay.program.pid)
         self.assertEqual(["0"] * 4, found["Uid"])
         self.assertEqual((["1"], ["2"]), (found["NoNewPrivs"], found["Seccomp"]))
+
+    # Just then an operator wants to look in.
+    def test_the_control_socket_outlives_a_want_of_descriptors(self):
+        relay = self.relay().start()
+        pid = relay.program.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        control = os.path.join(self.lab.folder, relay.sections["relay"]["control"])
+        with socket.socket(socket.AF_UNIX) as operator:
+            operator.settimeout(10)
+            folder = os.open(self.lab.folder, os.O_PATH)
+            self.addCleanup(os.close, folder)
+            operator.connect(f"/proc/self/fd/{folder}/{os.path.basename(control)}")
+            operator.sendall(b'{"command": "status"}\n')
+            wait_for(lambda: " accept_failed " in relay.output(), "the want of descriptors")
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+            self.assertTrue(operator.recv(100), "an answer")
+        self.assertEqual(0, relay.command("queue", "list").returncode)
 
     def test_the_sandbox_can_be_left_out(self):
         relay = self.relay(process={"sandbox": "off"}).start()
@@ -208,6 +228,16 @@ class Check(ProcessTest):
                 done = self.check(other)
                 self.assertEqual(1, done.returncode, done.stdout)
                 self.assertRegex(done.stderr, expected)
+
+    def test_users_that_only_root_may_read_are_named(self):
+        users = self.lab.path("users")
+        with open(users, "w", encoding="ascii") as file:
+            file.write("# nobody yet\n")
+        os.chmod(users, 0o600)
+        relay = self.users_relay(relay={"users": users})
+        done = self.check(relay)
+        self.assertEqual(1, done.returncode, done.stdout)
+        self.assertRegex(done.stderr, f"{re.escape(users)}: it cannot be read")
 
     def test_a_store_of_a_newer_version_is_named(self):
         relay = self.relay().start()
