@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -325,6 +327,48 @@ TEST(Stream, RefusedConnectionNamesTheReason) {
   loop.spawn(talk(loop, nobody, heard, at_end));
   loop.run();
   EXPECT_THAT(heard, testing::HasSubstr("Connection refused"));
+}
+
+Task<void> accept_all(Listener& listener, std::size_t& accepted) {
+  for (;;) {
+    const auto stream = co_await listener.accept();
+    if (!stream) co_return;
+    ++accepted;
+  }
+}
+
+// Who connects faster than he is turned away would be the only one whom the loop knows.
+TEST(Listener, AFloodOfConnectionsLeavesOthersTheirTurn) {
+  constexpr std::size_t kFlood = 300;
+  Loop loop;
+  Endpoint at;
+  at.unix_path = testing::TempDir() + "flood-" + std::to_string(::getpid());
+  auto listener = Listener::bind(loop, at);
+  ASSERT_TRUE(listener);
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  at.unix_path.copy(to.sun_path, sizeof to.sun_path - 1);
+  std::vector<int> clients;
+  for (std::size_t i = 0; i < kFlood; ++i) {
+    clients.push_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(clients.back(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0) << i;
+  }
+  std::size_t accepted = 0, before_others = 0;
+  loop.spawn(accept_all(*listener, accepted));
+  loop.post([&] { before_others = accepted; });
+  Timer end(loop);
+  loop.spawn([](Loop& l, Timer& timer, const std::size_t& count) -> Task<void> {
+    const auto until = Steady::now() + 10s;
+    while (count < kFlood && Steady::now() < until) {
+      const bool elapsed = co_await timer.wait(1ms);
+      (void)elapsed;
+    }
+    l.stop();
+  }(loop, end, accepted));
+  loop.run();
+  EXPECT_EQ(accepted, kFlood);
+  EXPECT_LT(before_others, 200U);
+  for (const int fd : clients) ::close(fd);
 }
 
 TEST(Listener, StaleUnixSocketIsReplacedAndLiveOneIsNot) {

@@ -66,6 +66,11 @@ Outcome Socket::send(const char* from, std::size_t size) {
 }
 
 int Socket::accept(void* address, unsigned* size) {
+  if (reads_ >= kTurn) {
+    errno = EAGAIN;
+    return -1;
+  }
+  ++reads_;
   readable_.store(false);
   const int fd = ::accept4(fd_, static_cast<sockaddr*>(address), size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   const int why = errno;
