@@ -266,6 +266,8 @@ void Client::leave_unanswered(std::string_view why) {
 }
 
 void Client::take_end(Reply reply) {
+  // A server that refused in the middle may have read the rest as commands, and answer those too.
+  closing_ = closing_ || answered_early_;
   if (protocol_ == Protocol::lmtp) return take_recipient_end(std::move(reply));
   if (chunking_) {
     // RFC 3030 2: what state a refused BDAT leaves is not known.

@@ -324,6 +324,9 @@ TEST(ClientTransaction, ARefusalWhileTheTextIsSentCounts) {
   p.client.body_sent();
   ASSERT_EQ(p.run(), Client::Kind::done);
   EXPECT_THAT(codes(p.client), ElementsAre(552, 550));
+  EXPECT_EQ(p.run(), Client::Kind::ready);
+  EXPECT_FALSE(p.client.reusable())
+      << "the rest may be commands to it: its answers would be the next message's";
 }
 
 TEST(ClientTransaction, AnAcceptanceBeforeTheEndIsNone) {
