@@ -1,5 +1,5 @@
 # What people and the CI call. Everything stays in ./build and ./var, packages aside.
-.PHONY: setup build run demo test check unit integration soak compliance format lint fuzz bench-relay clean
+.PHONY: setup build run demo test check unit integration soak compliance format lint fuzz bench-relay bench-queue clean
 
 SOURCES = $(wildcard $(shell git ls-files -co --exclude-standard '*.cpp' '*.hpp'))
 
@@ -66,6 +66,12 @@ fuzz: setup
 
 bench-relay: build
 	@/usr/bin/python3 bench/relay.py --write docs/performance.md $(BENCH_OPTIONS)
+
+# A million queued messages: how long a start takes, and how much memory they are.
+bench-queue: build
+	@cmake --build --preset release --target bench_queue
+	@build/release/bench_queue build/bench-queue 1000000
+	@build/release/bench_queue build/bench-queue 1000000
 
 clean:
 	rm -rf build

@@ -181,7 +181,10 @@ RelayCommands::Answer RelayCommands::queue_retry(const json::object& request) {
     return json::value(std::move(out));
   }
   const auto parsed = queue::MessageId::parse(id);
-  if (!parsed || !queue_.retry(*parsed)) return no_such_message(id);
+  if (!parsed) return no_such_message(id);
+  const auto retried = queue_.retry(*parsed);
+  if (!retried) return std::unexpected(retried.error());
+  if (!*retried) return no_such_message(id);
   base::log_info("operator_retry", {{"id", id}});
   out["retried"] = 1;
   return json::value(std::move(out));

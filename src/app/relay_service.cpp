@@ -37,9 +37,10 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   discovery::Gatherer gatherer(clock, routes, sts, &pins, config.delivery.port);
   gatherer.set_rules(config.rules);
   std::unique_ptr<delivery::Deliverer> deliverer;
-  auto queue = queue::Queue::open(loop, **db, clock, config.queue, [&deliverer](const std::string& domain) {
-    if (deliverer) deliverer->wake(domain);
-  });
+  auto queue =
+      queue::Queue::open(loop, **db, clock, config.queue, [&deliverer](const std::string& destination) {
+        if (deliverer) deliverer->wake(destination);
+      });
   if (!queue) return std::unexpected(queue.error());
   delivery::Tools tools{loop, clock, config.delivery, tls::ClientContext(), *roots};
   tools.client_certificates =
@@ -69,7 +70,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   base::log_info("ready", {{"service", "relay"},
                            {"hostname", config.relay.hostname},
                            {"queued", std::to_string((*queue)->stats().messages)}});
-  for (const std::string& domain : (*queue)->due_domains()) deliverer->wake(domain);
+  for (const std::string& one : (*queue)->due_destinations()) deliverer->wake(one);
   Running running;
   running.stop = [&] {
     relay.stop();

@@ -19,28 +19,29 @@ Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Gatherer& gath
       pins_(pins),
       targets_(tools_.clock, tools_.settings, gatherer) {}
 
-void Deliverer::wake(const std::string& domain) {
+void Deliverer::wake(const std::string& destination) {
   if (stopping_) return;
-  const auto found = destinations_.find(domain);
+  const auto found = destinations_.find(destination);
   if (found != destinations_.end() && found->second.workers >= tools_.settings.concurrency) return;
   if (workers_ >= tools_.settings.max_connections) {
-    if (std::find(waiting_.begin(), waiting_.end(), domain) == waiting_.end()) waiting_.push_back(domain);
+    if (std::find(waiting_.begin(), waiting_.end(), destination) == waiting_.end())
+      waiting_.push_back(destination);
     return;
   }
-  start(domain);
+  start(destination);
 }
 
-void Deliverer::start(const std::string& domain) {
-  ++destinations_[domain].workers;
+void Deliverer::start(const std::string& destination) {
+  ++destinations_[destination].workers;
   ++workers_;
   // Later: the caller may be in the middle of changing the queue.
-  tools_.loop.post([this, domain] { tools_.loop.spawn(work(domain)); });
+  tools_.loop.post([this, destination] { tools_.loop.spawn(work(destination)); });
 }
 
-io::Task<void> Deliverer::work(std::string domain) {
+io::Task<void> Deliverer::work(std::string destination) {
   std::unique_ptr<Session> session;
   while (!stopping_) {
-    auto next = queue_.take(domain);
+    auto next = queue_.take(destination);
     if (!next) break;
     bool broken = false;
     queue::Work taken = *next;
@@ -62,7 +63,8 @@ io::Task<void> Deliverer::work(std::string domain) {
   }
   // Gone from the count before the goodbye, so that new work does not wait for it.
   --workers_;
-  if (const auto found = destinations_.find(domain); --found->second.workers == 0) destinations_.erase(found);
+  if (const auto found = destinations_.find(destination); --found->second.workers == 0)
+    destinations_.erase(found);
   if (!waiting_.empty()) {
     const std::string other = waiting_.front();
     waiting_.pop_front();

@@ -20,8 +20,8 @@ class Deliverer {
  public:
   Deliverer(Tools tools, queue::Queue& queue, discovery::Gatherer& gatherer, discovery::PinStore& pins);
 
-  // `domain` has due work. Cheap; may be called for every message.
-  void wake(const std::string& domain);
+  // `destination` has due work. Cheap; may be called for every message.
+  void wake(const std::string& destination);
   // Takes no more work; stopped() is true once the messages under way have ended.
   void stop() { stopping_ = true; }
   bool stopped() const { return workers_ == 0; }
@@ -36,8 +36,8 @@ class Deliverer {
     std::size_t workers = 0;
   };
 
-  void start(const std::string& domain);
-  io::Task<void> work(std::string domain);
+  void start(const std::string& destination);
+  io::Task<void> work(std::string destination);
   io::Task<void> deliver(queue::Work work, std::unique_ptr<Session>& session);
   io::Task<std::vector<queue::Outcome>> attempt(const queue::Work& work, std::unique_ptr<Session>& session);
   io::Task<std::vector<queue::Outcome>> over_session(const queue::Work& work,

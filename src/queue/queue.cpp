@@ -11,8 +11,15 @@ namespace {
 
 using store::Table;
 
-// Bodies just accepted that delivery will want at once; more than this is read back.
+// Messages just accepted, which delivery will want at once; more than this is read back.
 constexpr std::size_t kFreshBytes = 16 << 20;
+constexpr std::size_t kFreshMessage = 1 << 10;  // what one takes beside its body, about
+
+// So many come due in one go, so that the loop goes on.
+constexpr std::size_t kDueAtOnce = 20'000;
+
+// There once `schedule` has a row of each message; a store of before the table lacks it.
+constexpr std::string_view kSummarized = "summarized";
 
 std::string row_key(MessageId id, std::uint32_t n) {
   std::string key = id.key();
@@ -58,15 +65,16 @@ Queue::Queue(io::Loop& loop, store::Database& db, const base::Clock& clock, Sche
       db_(db),
       clock_(clock),
       settings_(settings),
-      on_due_(std::move(on_due)),
       timer_(loop),
-      random_(std::random_device{}()) {}
+      random_(std::random_device{}()),
+      salt_(static_cast<std::uint16_t>(random_())),
+      agenda_(std::move(on_due)) {}
 
 Queue::~Queue() = default;
 
 base::Result<std::unique_ptr<Queue>> Queue::open(io::Loop& loop, store::Database& db,
                                                  const base::Clock& clock, ScheduleSettings settings,
-                                                 std::function<void(const std::string& domain)> on_due) {
+                                                 std::function<void(const std::string&)> on_due) {
   std::unique_ptr<Queue> queue(new Queue(loop, db, clock, settings, std::move(on_due)));
   if (auto loaded = queue->load(); !loaded) return std::unexpected(loaded.error());
   loop.spawn(queue->watch_clock());
@@ -93,15 +101,22 @@ std::uint64_t id_of_key(std::string_view key) {
 }  // namespace
 
 base::Result<> Queue::load() {
+  auto summarized = db_.get(Table::meta, kSummarized);
+  if (!summarized) return std::unexpected(summarized.error());
+  if (!*summarized) {
+    if (auto done = summarize_all(); !done) return done;
+  }
   base::Result<> result;
-  const auto scanned = db_.scan(Table::messages, "", [&](std::string_view key, std::string_view record) {
-    auto message = Message::decode(MessageId{id_of_key(key)}, record);
-    if (!message) {
-      result = std::unexpected(message.error());
+  const auto scanned = db_.scan(Table::schedule, "", [&](std::string_view key, std::string_view record) {
+    const MessageId id{id_of_key(key)};
+    const auto summary = Summary::decode(id, record);
+    if (!summary) {
+      result = std::unexpected(summary.error());
       return false;
     }
-    last_id_ = message->id.value;
-    add(std::make_shared<Message>(std::move(*message)), nullptr);
+    last_id_ = id.value;
+    ++messages_;
+    enter(id, *summary);
     return true;
   });
   if (!scanned) return scanned;
@@ -115,118 +130,147 @@ base::Result<> Queue::load() {
   });
 }
 
+// Brings a store of before `schedule` up to date. Broken off, it is done again.
+base::Result<> Queue::summarize_all() {
+  constexpr std::size_t kTogether = 1000;
+  base::Result<> result;
+  store::Batch batch = db_.batch();
+  std::size_t pending = 0;
+  const auto flush = [&] {
+    result = db_.commit_at_start(std::exchange(batch, db_.batch()));
+    pending = 0;
+  };
+  const auto scanned = db_.scan(Table::messages, "", [&](std::string_view key, std::string_view record) {
+    const auto message = Message::decode(MessageId{id_of_key(key)}, record);
+    if (!message) {
+      result = std::unexpected(message.error());
+      return false;
+    }
+    batch.put(Table::schedule, key, Summary::of(*message).encode());
+    if (++pending == kTogether) flush();
+    return result.has_value();
+  });
+  if (!scanned) return scanned;
+  if (!result) return result;
+  batch.put(Table::meta, kSummarized, "");
+  flush();
+  return result;
+}
+
 MessageId Queue::new_id() {
   const auto ms = static_cast<std::uint64_t>(clock_.now().time_since_epoch().count());
   last_id_ = std::max(last_id_ + 1, ms << 12);
   return MessageId{last_id_};
 }
 
-const std::string* Queue::intern(const std::string& domain) { return &*domains_.insert(domain).first; }
+// Never goes back, so that what has come due stays so.
+base::Time Queue::now() { return latest_ = std::max(latest_, clock_.now()); }
 
-// Takes a durable message into the index.
-void Queue::add(std::shared_ptr<Message> message, std::shared_ptr<const std::string> body) {
-  Entry& entry = entries_[message->id.value];
-  if (body && cached_ + body->size() <= kFreshBytes) {
-    cached_ += body->size();
-    entry.body = std::move(body);
-    entry.message = message;
-  }
-  for (const Recipient& r : message->recipients) {
-    if (r.state != RecipientState::waiting) continue;
-    Item& item = entry.items[intern(next_hop(r.address))];
-    item.due = item.due == base::Time{} ? r.next_attempt : std::min(item.due, r.next_attempt);
-  }
-  for (auto& [domain, item] : entry.items) schedule_item(message->id, domain, item, item.due);
+Turn Queue::turn_of(const Summary& summary) const {
+  const std::uint32_t folded = summary.sender ^ summary.sender >> 16;
+  return {static_cast<std::uint16_t>(folded ^ salt_), summary.priority};
 }
 
-void Queue::schedule_item(MessageId id, const std::string* domain, Item& item, base::Time due) {
-  item.due = due;
-  if (due <= clock_.now()) {
-    make_ready(id, domain, item);
-  } else {
-    waiting_.insert({due, id, domain});
+// Takes a durable message into the agenda.
+void Queue::enter(MessageId id, const Summary& summary) {
+  if (summary.held) return;
+  const base::Time at = now();
+  for (const Summary::Waiting& w : summary.waiting) {
+    agenda_.add(id, w.destination, turn_of(summary), w.due, at);
   }
 }
 
-void Queue::make_ready(MessageId id, const std::string* domain, Item& item) {
-  item.ready = true;
-  ready_[domain].push_back(id);
-  if (on_due_) on_due_(*domain);
+void Queue::put(store::Batch& batch, const Message& message, const Summary& summary) const {
+  batch.put(Table::messages, message.id.key(), message.encode());
+  batch.put(Table::schedule, message.id.key(), summary.encode());
 }
 
-void Queue::poll() {
-  const base::Time now = clock_.now();
-  while (!waiting_.empty() && waiting_.begin()->at <= now) {
-    const Due due = *waiting_.begin();
-    waiting_.erase(waiting_.begin());
-    make_ready(due.id, due.domain, entries_.at(due.id.value).items.at(due.domain));
+// The oldest make room for it.
+void Queue::keep_fresh(std::shared_ptr<Message> message, std::shared_ptr<const std::string> body) {
+  if (!body) return;
+  cached_ += body->size() + kFreshMessage;
+  fresh_.push_back(message->id);
+  Active& active = active_[message->id.value];
+  active.message = std::move(message);
+  active.body = std::move(body);
+  while (cached_ > kFreshBytes || fresh_.size() > kFreshBytes / kFreshMessage) {
+    const auto old = active_.find(fresh_.front().value);
+    fresh_.pop_front();
+    if (old != active_.end() && old->second.leased.empty()) drop(old);
   }
 }
+
+void Queue::drop(std::unordered_map<std::uint64_t, Active>::iterator active) {
+  if (active->second.body) cached_ -= active->second.body->size() + kFreshMessage;
+  active_.erase(active);
+}
+
+bool Queue::poll() { return agenda_.poll(now(), kDueAtOnce); }
 
 io::Task<void> Queue::watch_clock() {
+  constexpr base::Milliseconds kSoon{10};
+  base::Milliseconds pause = std::chrono::seconds(1);
   bool elapsed = true;
   while (elapsed) {
-    elapsed = co_await timer_.wait(std::chrono::seconds(1));
-    poll();
+    elapsed = co_await timer_.wait(pause);
+    pause = poll() ? kSoon : std::chrono::seconds(1);
   }
 }
 
-base::Result<std::shared_ptr<Message>> Queue::message_of(MessageId id, Entry& entry) {
-  if (entry.message) return entry.message;
+// Null: it is not in the queue.
+base::Result<std::shared_ptr<Message>> Queue::read(MessageId id) const {
+  const auto active = active_.find(id.value);
+  if (active != active_.end()) return active->second.message;
   auto record = db_.get(Table::messages, id.key());
   if (!record) return std::unexpected(record.error());
-  if (!*record) return base::fail("queue.record", "queue record " + id.str() + " is missing from the store");
+  if (!*record) return std::shared_ptr<Message>();
   auto message = Message::decode(id, **record);
   if (!message) return std::unexpected(message.error());
-  entry.message = std::make_shared<Message>(std::move(*message));
-  return entry.message;
+  return std::make_shared<Message>(std::move(*message));
 }
 
-std::vector<std::string> Queue::due_domains() const {
-  std::vector<std::string> out;
-  for (const auto& [domain, line] : ready_) out.push_back(*domain);
-  return out;
+bool Queue::Active::leases(std::string_view destination) const {
+  return std::find(leased.begin(), leased.end(), destination) != leased.end();
 }
 
-std::optional<Work> Queue::take(const std::string& domain) {
-  if (failed()) return std::nullopt;
-  const auto name = domains_.find(domain);
-  if (name == domains_.end()) return std::nullopt;
-  const auto line = ready_.find(&*name);
-  while (line != ready_.end() && !line->second.empty()) {
-    const MessageId id = line->second.front();
-    line->second.pop_front();
-    const auto entry = entries_.find(id.value);
-    if (entry == entries_.end()) continue;  // removed meanwhile
-    const auto item = entry->second.items.find(&*name);
-    if (item == entry->second.items.end() || !item->second.ready) continue;
-    item->second.ready = false;
-    auto message = message_of(id, entry->second);
-    if (!message) {
-      base::log_error("queue_read_failed", {{"id", id.str()}, {"detail", message.error().detail}});
-      schedule_item(id, &*name, item->second, clock_.now() + settings_.retry_initial);
-      continue;
-    }
-    Work work{*message, domain, {}};
-    for (std::size_t i = 0; i < (*message)->recipients.size(); ++i) {
-      const Recipient& r = (*message)->recipients[i];
-      if (r.state == RecipientState::waiting && next_hop(r.address) == domain) work.recipients.push_back(i);
-    }
-    item->second.leased = true;
-    return work;
+// Nothing: the entry no longer holds. The message is gone or held, is under way, or was tried meanwhile.
+base::Result<std::optional<Work>> Queue::lease(Line::Entry entry, const std::string& destination) {
+  auto message = read(entry.id);
+  if (!message) return std::unexpected(message.error());
+  if (!*message || (*message)->held) return std::optional<Work>();
+  const auto active = active_.find(entry.id.value);
+  if (active != active_.end() && active->second.leases(destination)) return std::optional<Work>();
+  Work work{*message, domain_of(destination), destination, {}};
+  base::Time due = base::Time::max();
+  for (std::size_t i = 0; i < work.message->recipients.size(); ++i) {
+    const Recipient& r = work.message->recipients[i];
+    if (r.state != RecipientState::waiting || next_hop(r.address) != work.domain) continue;
+    work.recipients.push_back(i);
+    due = std::min(due, r.next_attempt);
   }
-  if (line != ready_.end()) ready_.erase(line);
+  if (work.recipients.empty() || (!entry.forced && due > now())) return std::optional<Work>();
+  Active& mine = active_[entry.id.value];
+  mine.message = std::move(*message);
+  mine.leased.push_back(destination);
+  return std::optional<Work>(std::move(work));
+}
+
+std::optional<Work> Queue::take(const std::string& destination) {
+  if (failed()) return std::nullopt;
+  while (const auto entry = agenda_.pop(destination)) {
+    auto work = lease(*entry, destination);
+    if (work && *work) return std::move(*work);
+    if (work) continue;
+    base::log_error("queue_read_failed", {{"id", entry->id.str()}, {"detail", work.error().detail}});
+    agenda_.add(entry->id, destination, Turn{}, now() + settings_.retry_initial, now());
+  }
   return std::nullopt;
 }
 
 void Queue::give_back(Work work) {
-  const auto entry = entries_.find(work.message->id.value);
-  if (entry == entries_.end()) return;
-  const std::string* domain = intern(work.domain);
-  Item& item = entry->second.items.at(domain);
-  item.leased = false;
-  item.ready = true;
-  ready_[domain].push_front(work.message->id);
+  const MessageId id = work.message->id;
+  let_go(id, work.destination);
+  agenda_.add_front({id, true}, work.destination);
 }
 
 void Queue::apply(Message& message, const Outcome& outcome) {
@@ -259,6 +303,7 @@ void Queue::apply(Message& message, const Outcome& outcome) {
 
 void Queue::erase(store::Batch& batch, const Message& message) const {
   batch.erase(Table::messages, message.id.key());
+  batch.erase(Table::schedule, message.id.key());
   for (std::uint32_t n = 0; n < message.chunks; ++n) batch.erase_once(Table::bodies, row_key(message.id, n));
 }
 
@@ -268,64 +313,49 @@ std::shared_ptr<Message> Queue::add_own(store::Batch& batch, const OwnMessage& o
   message->size = own.text.size();
   message->chunks = 1;
   batch.put(Table::bodies, row_key(message->id, 0), own.text);
-  batch.put(Table::messages, message->id.key(), message->encode());
+  put(batch, *message, Summary::of(*message));
   return message;
 }
 
-void Queue::drop_body(Entry& entry) {
-  if (entry.body) cached_ -= entry.body->size();
-  entry.body.reset();
-}
-
 // Forgets the message in memory once nobody works on it.
-void Queue::let_go(MessageId id, Entry& entry) {
-  const bool leased =
-      std::any_of(entry.items.begin(), entry.items.end(), [](auto& i) { return i.second.leased; });
-  if (leased) return;
-  drop_body(entry);
-  entry.message.reset();
-  if (entry.items.empty()) entries_.erase(id.value);
+void Queue::let_go(MessageId id, const std::string& destination) {
+  const auto active = active_.find(id.value);
+  std::erase(active->second.leased, destination);
+  if (active->second.leased.empty()) drop(active);
 }
 
 io::Task<base::Result<>> Queue::record(Work work, std::vector<Outcome> outcomes,
                                        std::optional<OwnMessage> dsn) {
   const MessageId id = work.message->id;
-  Message& message = *entries_.at(id.value).message;
+  // Kept alive by the lease.
+  Message& message = *active_.at(id.value).message;
   for (const Outcome& outcome : outcomes) apply(message, outcome);
-  const bool ended = std::none_of(message.recipients.begin(), message.recipients.end(),
-                                  [](const Recipient& r) { return r.state == RecipientState::waiting; });
+  Summary summary = Summary::of(message);
   store::Batch batch = db_.batch();
-  if (ended) {
+  if (summary.waiting.empty()) {
     erase(batch, message);
+    --messages_;
   } else {
-    batch.put(Table::messages, id.key(), message.encode());
+    put(batch, message, summary);
   }
   std::shared_ptr<Message> own;
   if (dsn) own = add_own(batch, *dsn);
   auto done = co_await db_.commit(std::move(batch), store::Durability::synced, store::Purpose::removes);
 
-  Entry& entry = entries_.at(id.value);
-  const std::string* domain = intern(work.domain);
-  std::optional<base::Time> next;
-  for (const std::size_t i : work.recipients) {
-    const Recipient& r = entry.message->recipients[i];
-    if (r.state == RecipientState::waiting) next = next ? std::min(*next, r.next_attempt) : r.next_attempt;
+  std::erase_if(summary.waiting, [&](const auto& w) { return w.destination != work.destination; });
+  summary.held = message.held;
+  let_go(id, work.destination);
+  enter(id, summary);
+  if (done && own) {
+    ++messages_;
+    enter(own->id, Summary::of(*own));
   }
-  if (next) {
-    Item& item = entry.items.at(domain);
-    item.leased = false;
-    schedule_item(id, domain, item, *next);
-  } else {
-    entry.items.erase(domain);
-  }
-  let_go(id, entry);
-  if (done && own) add(own, nullptr);
   co_return done;
 }
 
 base::Result<std::string> Queue::body_chunk(const Message& message, std::uint32_t n) const {
-  const auto entry = entries_.find(message.id.value);
-  if (entry != entries_.end() && entry->second.body && n == 0) return *entry->second.body;
+  const auto active = active_.find(message.id.value);
+  if (active != active_.end() && active->second.body && n == 0) return *active->second.body;
   auto row = db_.get(Table::bodies, row_key(message.id, n));
   if (!row) return std::unexpected(row.error());
   if (!*row) {
@@ -336,76 +366,63 @@ base::Result<std::string> Queue::body_chunk(const Message& message, std::uint32_
 }
 
 base::Result<std::vector<Message>> Queue::list(MessageId after, std::size_t limit) const {
-  std::vector<std::uint64_t> ids;
-  for (const auto& [id, entry] : entries_) {
-    if (id > after.value) ids.push_back(id);
-  }
-  std::sort(ids.begin(), ids.end());
   std::vector<Message> out;
-  for (const std::uint64_t id : ids) {
-    if (out.size() == limit) break;
-    auto found = find(MessageId{id});
-    if (!found) return std::unexpected(found.error());
-    if (*found) out.push_back(std::move(**found));
-  }
+  base::Result<> result;
+  const auto one = [&](std::string_view key, std::string_view record) {
+    if (out.size() == limit) return false;
+    auto message = Message::decode(MessageId{id_of_key(key)}, record);
+    if (message) {
+      out.push_back(std::move(*message));
+    } else {
+      result = std::unexpected(message.error());
+    }
+    return result.has_value();
+  };
+  if (auto read = db_.scan_from(Table::messages, MessageId{after.value + 1}.key(), one); !read)
+    return std::unexpected(read.error());
+  if (!result) return std::unexpected(result.error());
   return out;
 }
 
 base::Result<std::optional<Message>> Queue::find(MessageId id) const {
-  const auto entry = entries_.find(id.value);
-  if (entry == entries_.end()) return std::optional<Message>();
-  if (entry->second.message) return std::optional<Message>(*entry->second.message);
-  auto record = db_.get(Table::messages, id.key());
-  if (!record) return std::unexpected(record.error());
-  if (!*record) return std::optional<Message>();
-  auto message = Message::decode(id, **record);
+  const auto message = read(id);
   if (!message) return std::unexpected(message.error());
-  return std::optional<Message>(std::move(*message));
+  return *message ? std::optional<Message>(**message) : std::nullopt;
 }
 
-bool Queue::retry(MessageId id) {
-  const auto entry = entries_.find(id.value);
-  if (entry == entries_.end()) return false;
-  for (auto& [domain, item] : entry->second.items) {
-    if (item.leased || item.ready) continue;
-    waiting_.erase({item.due, id, domain});
-    make_ready(id, domain, item);
+base::Result<bool> Queue::retry(MessageId id) {
+  const auto message = read(id);
+  if (!message) return std::unexpected(message.error());
+  if (!*message) return false;
+  for (const Summary::Waiting& w : Summary::of(**message).waiting) {
+    const auto active = active_.find(id.value);
+    const bool under_way = active != active_.end() && active->second.leases(w.destination);
+    if (!under_way) agenda_.add_front({id, true}, w.destination);
   }
   return true;
 }
 
-std::size_t Queue::retry_all() {
-  const std::set<Due> all = std::exchange(waiting_, {});
-  for (const Due& due : all) make_ready(due.id, due.domain, entries_.at(due.id.value).items.at(due.domain));
-  return all.size();
-}
+std::size_t Queue::retry_all() { return agenda_.force_all(); }
 
 io::Task<base::Result<bool>> Queue::remove(MessageId id) {
-  const auto found = entries_.find(id.value);
-  if (found == entries_.end()) co_return false;
-  for (const auto& [domain, item] : found->second.items) {
-    if (item.leased) {
+  const auto message = read(id);
+  if (!message) co_return std::unexpected(message.error());
+  if (!*message) co_return false;
+  if (const auto active = active_.find(id.value); active != active_.end()) {
+    if (!active->second.leased.empty()) {
       co_return base::fail("queue.busy", "message " + id.str() + " is being delivered right now: try again");
     }
+    drop(active);
   }
-  auto message = message_of(id, found->second);
-  if (!message) co_return std::unexpected(message.error());
   store::Batch batch = db_.batch();
   erase(batch, **message);
-  for (const auto& [domain, item] : found->second.items) waiting_.erase({item.due, id, domain});
-  drop_body(found->second);
-  entries_.erase(found);
+  --messages_;
   auto done = co_await db_.commit(std::move(batch), store::Durability::synced, store::Purpose::removes);
   if (!done) co_return std::unexpected(done.error());
   co_return true;
 }
 
-QueueStats Queue::stats() const {
-  QueueStats stats;
-  stats.messages = entries_.size();
-  for (const auto& [domain, line] : ready_) stats.due += line.size();
-  return stats;
-}
+QueueStats Queue::stats() const { return {messages_, agenda_.due()}; }
 
 Queue::Writer Queue::begin(Envelope envelope) { return Writer(*this, std::move(envelope)); }
 
@@ -459,11 +476,14 @@ io::Task<base::Result<MessageId>> Queue::Writer::commit(BodyFacts facts) {
     if (message_->chunks == 0) fresh = std::make_shared<const std::string>(std::move(row_));
     ++message_->chunks;
   }
-  batch.put(Table::messages, message_->id.key(), message_->encode());
+  const Summary summary = Summary::of(*message_);
+  queue_->put(batch, *message_, summary);
   auto done = co_await queue_->db_.commit(std::move(batch), store::Durability::synced);
   if (!done) co_return std::unexpected(done.error());
   committed_ = true;
-  queue_->add(message_, std::move(fresh));
+  ++queue_->messages_;
+  queue_->keep_fresh(message_, std::move(fresh));
+  queue_->enter(message_->id, summary);
   co_return message_->id;
 }
 

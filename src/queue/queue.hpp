@@ -1,22 +1,21 @@
 // The durable queue. A message is in it from the fsync behind its 250 until its last
 // recipient is delivered, failed (with a DSN stored in the same commit) or removed.
 //
-// Metadata lies in the store's `messages`, bodies as rows of `bodies`; in memory there
-// is an index entry for each message and next-hop domain (about 200 octets), and the
-// message itself only while it is worked on. After a restart everything that was
-// under way is due again. All of it on the loop's thread.
+// Metadata lies in the store's `messages`, what the agenda needs of it in `schedule`, bodies as rows of
+// `bodies`. In memory there are some twenty octets for each message and destination (agenda.hpp), and the
+// message itself only while it is worked on, or fresh. After a restart everything that was under way is due
+// again. All of it on the loop's thread.
 #pragma once
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <random>
-#include <set>
 #include <unordered_map>
 
-#include "queue/message.hpp"
+#include "queue/agenda.hpp"
 #include "queue/schedule.hpp"
+#include "queue/summary.hpp"
 #include "store/database.hpp"
 
 namespace pinnace::queue {
@@ -51,10 +50,11 @@ struct BodyFacts {
 };
 
 // One delivery to do: recipients of one message in one next-hop domain. Whoever took it
-// must record() it.
+// must record() it, or give it back.
 struct Work {
   std::shared_ptr<const Message> message;
   std::string domain;
+  std::string destination;              // as destination_of()
   std::vector<std::size_t> recipients;  // indexes
 };
 
@@ -91,21 +91,22 @@ struct QueueStats {
 
 class Queue {
  public:
-  // Reads the index back from the store, metadata only, and clears what was being received
-  // when the process ended. `on_due` is called when `domain` has work to take.
-  static base::Result<std::unique_ptr<Queue>> open(io::Loop& loop, store::Database& db,
-                                                   const base::Clock& clock, ScheduleSettings settings,
-                                                   std::function<void(const std::string& domain)> on_due);
+  // Reads the schedule back from the store, no messages, and clears what was being received
+  // when the process ended. `on_due` is called when `destination` has work to take.
+  static base::Result<std::unique_ptr<Queue>> open(
+      io::Loop& loop, store::Database& db, const base::Clock& clock, ScheduleSettings settings,
+      std::function<void(const std::string& destination)> on_due);
   ~Queue();
 
   class Writer;
   Writer begin(Envelope envelope);
 
-  // Every domain that has due work now.
-  std::vector<std::string> due_domains() const;
-  // The next due work for a domain; nothing when there is none, or when the store has failed: a delivery
+  // Every destination that has due work now.
+  std::vector<std::string> due_destinations() const { return agenda_.due_destinations(); }
+  bool has_due(const std::string& destination) const { return !failed() && agenda_.line(destination); }
+  // The next due work for a destination; nothing when there is none, or when the store has failed: a delivery
   // whose outcome cannot be kept would be made again after the restart.
-  std::optional<Work> take(const std::string& domain);
+  std::optional<Work> take(const std::string& destination);
   // Puts work back untried: it is due again at once.
   void give_back(Work work);
   // Makes the outcomes durable in one commit, together with `dsn`. A deferred recipient gets its
@@ -121,14 +122,15 @@ class Queue {
   // Row n of a body; the caller walks 0 to message.chunks - 1. Blocks for a disk read at worst.
   base::Result<std::string> body_chunk(const Message& message, std::uint32_t n) const;
 
-  // Makes ready what has come due by the clock. Called once a second by the queue itself.
-  void poll();
+  // Makes ready what has come due by the clock, a bounded part at a time; true: there is more. Called once a
+  // second by the queue itself.
+  bool poll();
 
   // For operators. `list` gives at most `limit` messages behind `after`, in order of arrival.
   base::Result<std::vector<Message>> list(MessageId after, std::size_t limit) const;
   base::Result<std::optional<Message>> find(MessageId id) const;
-  // Makes waiting recipients due now; false: no such message.
-  bool retry(MessageId id);
+  // Makes waiting recipients due now, before others; false: no such message.
+  base::Result<bool> retry(MessageId id);
   std::size_t retry_all();
   // Drops the message with no DSN. Error "queue.busy" while a delivery is under way.
   io::Task<base::Result<bool>> remove(MessageId id);
@@ -137,34 +139,28 @@ class Queue {
   bool failed() const { return db_.failed().has_value(); }
 
  private:
-  struct Item {  // a message's recipients in one domain
-    base::Time due{};
-    bool leased = false;
-    bool ready = false;  // stands in its domain's ready line
-  };
-  struct Entry {
-    std::map<const std::string*, Item> items;
-    std::shared_ptr<Message> message;         // while worked on, or fresh
+  struct Active {  // worked on, or fresh
+    std::shared_ptr<Message> message;
     std::shared_ptr<const std::string> body;  // a fresh small body
-  };
-  struct Due {
-    base::Time at;
-    MessageId id;
-    const std::string* domain;
-    auto operator<=>(const Due&) const = default;
+    std::vector<std::string> leased;          // destinations under way
+
+    bool leases(std::string_view destination) const;
   };
 
   Queue(io::Loop& loop, store::Database& db, const base::Clock& clock, ScheduleSettings settings,
         std::function<void(const std::string&)> on_due);
   base::Result<> load();
+  base::Result<> summarize_all();
   MessageId new_id();
-  const std::string* intern(const std::string& domain);
-  void add(std::shared_ptr<Message> message, std::shared_ptr<const std::string> body);
-  void schedule_item(MessageId id, const std::string* domain, Item& item, base::Time due);
-  void make_ready(MessageId id, const std::string* domain, Item& item);
-  base::Result<std::shared_ptr<Message>> message_of(MessageId id, Entry& entry);
-  void let_go(MessageId id, Entry& entry);
-  void drop_body(Entry& entry);
+  base::Time now();
+  Turn turn_of(const Summary& summary) const;
+  void enter(MessageId id, const Summary& summary);
+  void put(store::Batch& batch, const Message& message, const Summary& summary) const;
+  void keep_fresh(std::shared_ptr<Message> message, std::shared_ptr<const std::string> body);
+  base::Result<std::shared_ptr<Message>> read(MessageId id) const;
+  base::Result<std::optional<Work>> lease(Line::Entry entry, const std::string& destination);
+  void let_go(MessageId id, const std::string& destination);
+  void drop(std::unordered_map<std::uint64_t, Active>::iterator active);
   void apply(Message& message, const Outcome& outcome);
   void erase(store::Batch& batch, const Message& message) const;
   std::shared_ptr<Message> add_own(store::Batch& batch, const OwnMessage& own);
@@ -174,15 +170,16 @@ class Queue {
   store::Database& db_;
   const base::Clock& clock_;
   ScheduleSettings settings_;
-  std::function<void(const std::string&)> on_due_;
   io::Timer timer_;
   std::mt19937_64 random_;
+  std::uint16_t salt_;  // so that nobody can choose whose turn he takes
   std::uint64_t last_id_ = 0;
-  std::set<std::string> domains_;
-  std::unordered_map<std::uint64_t, Entry> entries_;
-  std::set<Due> waiting_;
-  std::unordered_map<const std::string*, std::deque<MessageId>> ready_;
-  std::size_t cached_ = 0;  // octets of fresh bodies
+  base::Time latest_{};
+  Agenda agenda_;
+  std::unordered_map<std::uint64_t, Active> active_;
+  std::deque<MessageId> fresh_;  // in order of arrival; some have gone
+  std::size_t cached_ = 0;       // octets of fresh messages
+  std::size_t messages_ = 0;
 };
 
 // Takes one message in. What is not committed leaves no trace.

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
+#include <random>
+#include <set>
 
 namespace pinnace::queue {
 namespace {
@@ -182,8 +185,9 @@ TEST_F(QueueTest, ADsnKeepsItsWishAboutTls) {
   dsn.text = "it failed\r\n";
   ASSERT_TRUE(f->run(f->queue->record(*f->queue->take("x.test"), {outcome(0, Outcome::Kind::failed)}, dsn)));
   f->restart();
-  const auto work = f->queue->take("sender.test");
+  const auto work = f->queue->take("sender.test requiretls bounce");
   ASSERT_TRUE(work);
+  EXPECT_EQ(work->domain, "sender.test");
   EXPECT_EQ(work->message->tls_wish, TlsWish::require);
 }
 
@@ -200,7 +204,7 @@ TEST_F(QueueTest, ThePolicyOfTheLastAttemptIsKept) {
   for (const auto& c : cases) {
     Outcome o = outcome(0, Outcome::Kind::deferred);
     o.policy = c.policy;
-    f->queue->retry(id);
+    ASSERT_TRUE(f->queue->retry(id).value());
     ASSERT_TRUE(f->run(f->queue->record(*f->queue->take("x.test"), {o}, {})));
     EXPECT_EQ(f->queue->find(id).value()->recipients[0].policy, c.kept);
     f->restart();
@@ -263,13 +267,13 @@ TEST_F(QueueTest, RemoveAndRetryByOperator) {
   EXPECT_EQ(f->run(f->queue->remove(id)).error().code, "queue.busy");
   ASSERT_TRUE(f->run(f->queue->record(*work, {outcome(0, Outcome::Kind::deferred)}, {})));
   EXPECT_FALSE(f->queue->take("x.test"));
-  EXPECT_TRUE(f->queue->retry(id));
+  EXPECT_TRUE(f->queue->retry(id).value());
   work = f->queue->take("x.test");
   ASSERT_TRUE(work) << "retry makes it due at once";
   f->queue->give_back(*work);
   EXPECT_TRUE(f->run(f->queue->remove(id)).value());
   EXPECT_FALSE(f->run(f->queue->remove(id)).value());
-  EXPECT_FALSE(f->queue->retry(id));
+  EXPECT_FALSE(f->queue->retry(id).value());
   EXPECT_FALSE(f->queue->take("x.test"));
 }
 
@@ -280,6 +284,156 @@ TEST_F(QueueTest, LifetimeIsOverAfterFiveDays) {
   EXPECT_FALSE(f->queue->expired(*work->message));
   f->clock.advance(1s);
   EXPECT_TRUE(f->queue->expired(*work->message));
+}
+
+io::Task<base::Result<>> forget_schedule(store::Database& db) {
+  store::Batch batch = db.batch();
+  batch.erase_range(store::Table::schedule, "", std::string(9, '\xff'));
+  batch.erase(store::Table::meta, "summarized");
+  co_return co_await db.commit(std::move(batch), store::Durability::synced);
+}
+
+TEST_F(QueueTest, AStoreOfBeforeTheScheduleIsBroughtUpToDate) {
+  const MessageId first = f->accept({"a@x.test", "b@y.test"}, "body\r\n");
+  const MessageId second = f->accept({"c@x.test"}, "body\r\n");
+  auto work = f->queue->take("x.test");
+  ASSERT_TRUE(f->run(f->queue->record(*work, {outcome(0, Outcome::Kind::deferred)}, {})));
+  ASSERT_TRUE(f->run(forget_schedule(*f->db)));
+  f->restart();
+  EXPECT_EQ(f->queue->stats().messages, 2U);
+  EXPECT_EQ(f->queue->take("x.test")->message->id, second);
+  EXPECT_FALSE(f->queue->take("x.test")) << "the first is not due there yet";
+  EXPECT_EQ(f->queue->take("y.test")->message->id, first);
+  EXPECT_EQ(count_rows(*f->db, store::Table::schedule, ""), 2);
+}
+
+TEST_F(QueueTest, TheScheduleHasARowForEachMessageAndNoOther) {
+  const MessageId removed = f->accept({"a@x.test"}, "body\r\n");
+  f->accept({"b@x.test"}, "body\r\n");
+  EXPECT_EQ(count_rows(*f->db, store::Table::schedule, ""), 2);
+  EXPECT_TRUE(f->run(f->queue->remove(removed)).value());
+  EXPECT_EQ(count_rows(*f->db, store::Table::schedule, ""), 1);
+  ASSERT_TRUE(
+      f->run(f->queue->record(*f->queue->take("x.test"), {outcome(0, Outcome::Kind::delivered)}, {})));
+  EXPECT_EQ(count_rows(*f->db, store::Table::schedule, ""), 0);
+}
+
+// The queue as a list that is looked through each time.
+struct NaiveQueue {
+  struct To {
+    std::string domain;
+    bool waiting = true;
+    std::uint32_t attempts = 0;
+    base::Time next;
+  };
+  std::map<std::uint64_t, std::vector<To>> messages;
+  std::map<std::pair<std::uint64_t, std::string>, Work> leased;
+  std::set<std::pair<std::uint64_t, std::string>> forced;
+
+  bool is_due(std::uint64_t id, const std::string& domain, base::Time now) const {
+    if (leased.contains({id, domain})) return false;
+    const auto& all = messages.at(id);
+    return std::any_of(all.begin(), all.end(), [&](const To& to) {
+      return to.waiting && to.domain == domain && (to.next <= now || forced.contains({id, domain}));
+    });
+  }
+  std::size_t due(const std::string& domain, base::Time now) const {
+    return static_cast<std::size_t>(std::count_if(
+        messages.begin(), messages.end(), [&](const auto& m) { return is_due(m.first, domain, now); }));
+  }
+};
+
+TEST_F(QueueTest, AgreesWithANaiveModelAcrossRestarts) {
+  const unsigned seed = 20261124;
+  std::mt19937 random(seed);
+  const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  const std::string domains[] = {"x.test", "y.test", "z.test"};
+  NaiveQueue model;
+  int restarts = 0, taken = 0;
+  for (int step = 0; step < 1500; ++step) {
+    SCOPED_TRACE(step);
+    const base::Time now = f->clock.now();
+    switch (pick(12)) {
+      case 0:
+      case 1:
+      case 2: {
+        std::vector<std::string> to;
+        std::vector<NaiveQueue::To> kept;
+        for (std::size_t i = 0; i <= pick(3); ++i) {
+          kept.push_back({domains[pick(3)], true, 0, now});
+          to.push_back("u" + std::to_string(i) + "@" + kept.back().domain);
+        }
+        model.messages[f->accept(to, "body\r\n").value] = kept;
+        break;
+      }
+      case 3:
+        f->clock.advance(base::Seconds(60 * (1 + pick(20))));
+        while (f->queue->poll()) continue;
+        break;
+      case 4:
+      case 5:
+      case 6: {
+        const std::string& domain = domains[pick(3)];
+        const auto work = f->queue->take(domain);
+        ASSERT_EQ(work.has_value(), model.due(domain, now) > 0) << domain;
+        if (!work) break;
+        ++taken;
+        ASSERT_TRUE(model.is_due(work->message->id.value, domain, now));
+        model.forced.erase({work->message->id.value, domain});
+        model.leased.emplace(std::pair{work->message->id.value, domain}, *work);
+        break;
+      }
+      case 7:
+      case 8: {
+        if (model.leased.empty()) break;
+        const auto one = model.leased.begin();
+        std::vector<Outcome> outcomes;
+        auto& all = model.messages.at(one->first.first);
+        for (const std::size_t i : one->second.recipients) {
+          NaiveQueue::To& to = all.at(i);
+          ASSERT_TRUE(to.waiting && to.domain == one->first.second);
+          const bool deferred = pick(2) == 0;
+          outcomes.push_back(outcome(i, deferred ? Outcome::Kind::deferred : Outcome::Kind::delivered));
+          to.waiting = deferred;
+          to.next = now + retry_pause(++to.attempts, f->settings, 0.5);
+        }
+        ASSERT_TRUE(f->run(f->queue->record(one->second, outcomes, {})));
+        if (std::none_of(all.begin(), all.end(), [](const auto& to) { return to.waiting; }))
+          model.messages.erase(one->first.first);
+        model.leased.erase(one);
+        break;
+      }
+      case 9: {
+        if (model.messages.empty()) break;
+        auto one = std::next(model.messages.begin(), static_cast<long>(pick(model.messages.size())));
+        ASSERT_TRUE(f->queue->retry(MessageId{one->first}).value());
+        for (const auto& to : one->second) {
+          if (to.waiting && !model.leased.contains({one->first, to.domain}))
+            model.forced.insert({one->first, to.domain});
+        }
+        break;
+      }
+      case 10: {
+        if (model.messages.empty()) break;
+        auto one = std::next(model.messages.begin(), static_cast<long>(pick(model.messages.size())));
+        const bool busy = std::any_of(std::begin(domains), std::end(domains),
+                                      [&](const auto& d) { return model.leased.contains({one->first, d}); });
+        const auto removed = f->run(f->queue->remove(MessageId{one->first}));
+        ASSERT_EQ(removed.has_value(), !busy);
+        if (!busy) model.messages.erase(one);
+        break;
+      }
+      default:
+        if (pick(10) > 0) break;
+        ++restarts;
+        f->restart();
+        model.leased.clear();
+        model.forced.clear();
+    }
+    ASSERT_EQ(f->queue->stats().messages, model.messages.size());
+  }
+  EXPECT_GT(restarts, 5);
+  EXPECT_GT(taken, 100);
 }
 
 TEST(Schedule, DoublesUpToTheMostAndVaries) {

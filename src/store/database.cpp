@@ -22,7 +22,8 @@
 namespace pinnace::store {
 namespace {
 
-constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies", "pins", "sts"};
+constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies",
+                                                               "pins",    "sts",      "schedule"};
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -202,6 +203,26 @@ base::Result<> Database::scan(Table table, std::string_view prefix,
     if (!fn(at->key().ToStringView(), at->value().ToStringView())) break;
   }
   if (!at->status().ok()) return std::unexpected(to_error("store.read", impl_->path, at->status()));
+  return {};
+}
+
+base::Result<> Database::scan_from(Table table, std::string_view first,
+                                   const std::function<bool(std::string_view, std::string_view)>& fn) const {
+  const std::unique_ptr<rocksdb::Iterator> at(impl_->db->NewIterator({}, impl_->handle(table)));
+  for (at->Seek(slice(first)); at->Valid(); at->Next()) {
+    if (!fn(at->key().ToStringView(), at->value().ToStringView())) break;
+  }
+  if (!at->status().ok()) return std::unexpected(to_error("store.read", impl_->path, at->status()));
+  return {};
+}
+
+base::Result<> Database::commit_at_start(Batch batch) {
+  rocksdb::WriteOptions durable;
+  durable.sync = true;
+  rocksdb::WriteBatch changes;
+  batch.impl_->write_to(changes, impl_->tables);
+  const rocksdb::Status status = impl_->db->Write(durable, &changes);
+  if (!status.ok()) return std::unexpected(to_error("store.failed", impl_->path, status));
   return {};
 }
 

@@ -30,8 +30,8 @@
 namespace pinnace::store {
 
 // One RocksDB column family each; docs/store-format.md says what they hold.
-enum class Table : std::uint8_t { meta, messages, bodies, pins, sts };
-inline constexpr std::size_t kTableCount = 5;
+enum class Table : std::uint8_t { meta, messages, bodies, pins, sts, schedule };
+inline constexpr std::size_t kTableCount = 6;
 
 // Changes that become visible and durable together. Made by Database::batch().
 class Batch {
@@ -77,12 +77,18 @@ class Database {
   // In key order, every key that starts with prefix, until fn returns false.
   base::Result<> scan(Table table, std::string_view prefix,
                       const std::function<bool(std::string_view key, std::string_view value)>& fn) const;
+  // The same from `first` on, to the table's end.
+  base::Result<> scan_from(Table table, std::string_view first,
+                           const std::function<bool(std::string_view key, std::string_view value)>& fn) const;
 
   Batch batch() const;
   io::Task<base::Result<>> commit(Batch batch, Durability durability, Purpose purpose = Purpose::adds);
 
   // Why every commit fails from now on, where it is so.
   const std::optional<base::Error>& failed() const { return failed_; }
+  // Blocks until it is durable. Only before the loop runs, to bring an older store up to date.
+  base::Result<> commit_at_start(Batch batch);
+
   Stats stats() const;
 
  private:

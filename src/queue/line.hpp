@@ -1,0 +1,62 @@
+// What is due for one destination, in the order in which it is to be tried: senders take turns, so that a
+// million messages of one do not delay another's single one, and of all that wait a high priority gets
+// four times the turns of a normal one, and that four times those of a low one. Nobody starves.
+//
+// Each entry has a place on a scale: a sender's next stands one turn behind its last one, or behind what is
+// served now, whichever is later. 16 octets an entry, and nothing else grows with the line: senders are
+// told apart by 16 bits.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "queue/message.hpp"
+
+namespace pinnace::queue {
+
+// Whose turn a message takes.
+struct Turn {
+  std::uint16_t sender = 0;
+  Priority priority = Priority::normal;
+};
+
+class Line {
+ public:
+  struct Entry {
+    MessageId id;
+    bool forced = false;  // by an operator, whatever the schedule says
+  };
+
+  void push(MessageId id, Turn turn);
+  // Before all others.
+  void push_front(Entry entry);
+  std::optional<Entry> pop();
+  // One that is no younger than `youngest`, whoever's turn it is; slow.
+  std::optional<Entry> pop_old(MessageId youngest);
+  // The smallest id; slow where that has just left.
+  std::optional<MessageId> oldest() const;
+
+  bool empty() const { return places_.empty(); }
+  std::size_t size() const { return places_.size(); }
+
+ private:
+  struct Place {
+    MessageId id;
+    std::uint64_t at : 63;
+    std::uint64_t forced : 1;
+  };
+  static bool later(const Place& a, const Place& b);
+  void add(Place place);
+  void forget_the_served();
+
+  std::vector<Place> places_;                              // a heap
+  std::unordered_map<std::uint32_t, std::uint64_t> last_;  // the last place of each sender and priority
+  std::size_t forget_at_ = 64;
+  std::uint64_t now_ = 1;  // the place that is served
+  mutable MessageId oldest_{};
+  mutable bool oldest_known_ = true;
+};
+
+}  // namespace pinnace::queue
