@@ -1,8 +1,10 @@
 #include "api/control.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include "base/log.hpp"
+#include "io/socket.hpp"
 
 namespace pinnace::api {
 namespace {
@@ -35,6 +37,14 @@ struct Counted {
   Counted(const Counted&) = delete;
   std::size_t& sessions;
 };
+
+// Whose command it is.
+std::optional<std::uint32_t> user_of(io::Stream& stream) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(stream.socket().fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
+}
 
 }  // namespace
 
@@ -80,20 +90,23 @@ io::Task<void> ControlServer::serve(std::shared_ptr<io::Stream> stream) {
   stream->set_idle_timeout(std::chrono::seconds(30));
   auto line = co_await read_line(*stream, kMostRequest);
   if (line) {
-    const std::string reply = co_await answer(std::move(*line));
+    const auto user = user_of(*stream);
+    const std::string reply = co_await answer(std::move(*line), user);
     const auto sent = co_await stream->write_all(reply);
     (void)sent;
   }
 }
 
-io::Task<std::string> ControlServer::answer(std::string line) {
+io::Task<std::string> ControlServer::answer(std::string line, std::optional<std::uint32_t> user) {
   boost::json::object reply;
   boost::system::error_code error;
   boost::json::value request = boost::json::parse(line, error);
   if (error || !request.is_object()) {
     reply["error"] = "a JSON object on one line is expected";
   } else {
-    auto result = co_await handler_(std::move(request.as_object()));
+    boost::json::object& asked = request.as_object();
+    asked["peer_uid"] = user ? boost::json::value(*user) : boost::json::value(nullptr);
+    auto result = co_await handler_(std::move(asked));
     if (result) {
       reply["result"] = std::move(*result);
     } else {

@@ -6,13 +6,15 @@
 #include <boost/json.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "io/stream.hpp"
 
 namespace pinnace::api {
 
-// Gets the request ({"command": "queue.list", ...}), gives the result.
+// Gets the request ({"command": "queue.list", ...}), with the number of the user who asks as "peer_uid";
+// gives the result.
 using Handler = std::function<io::Task<base::Result<boost::json::value>>(boost::json::object request)>;
 
 class ControlServer {
@@ -24,7 +26,7 @@ class ControlServer {
  private:
   io::Task<void> accept();
   io::Task<void> serve(std::shared_ptr<io::Stream> stream);
-  io::Task<std::string> answer(std::string line);
+  io::Task<std::string> answer(std::string line, std::optional<std::uint32_t> user);
 
   io::Loop& loop_;
   Handler handler_;

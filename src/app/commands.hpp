@@ -18,10 +18,22 @@ int check_config(const std::string& file, bool json);
 // Prints a line of the file of users, its password from standard input.
 int user_hash(const std::string& name);
 
-int queue_list(const Service& service);
-int queue_show(const Service& service, const std::string& id);
-int queue_retry(const Service& service, const std::string& id);  // empty: all
-int queue_remove(const Service& service, const std::string& id);
+// Which messages, as app::QueueQuery; empty is not asked for.
+struct QueueRequest {
+  Service service;
+  std::vector<std::string> ids;
+  std::string domain, sender, reason, older_than;
+  bool held = false, all = false, dry_run = false;
+  std::string priority;
+  std::size_t top = 10;
+  bool envelope = false;
+};
+int queue_list(const QueueRequest& request);
+int queue_show(const QueueRequest& request);
+// "hold", "release", "retry", "requeue", "remove" or "priority"
+int queue_change(const QueueRequest& request, const std::string& operation);
+int queue_stats(const QueueRequest& request);
+int queue_export(const QueueRequest& request);
 
 int pins_list(const Service& service);
 int pins_show(const Service& service, const std::string& name);

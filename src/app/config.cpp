@@ -76,6 +76,12 @@ void read_delivery(TomlFile& file, RelayConfig& c) {
   c.delivery.transaction_timeout = s.duration("transaction_timeout", std::chrono::hours(1));
   c.delivery.attempt_timeout = s.duration("attempt_timeout", std::chrono::minutes(15));
   c.delivery.concurrency = static_cast<std::size_t>(s.integer("concurrency", 20, 1, 10000));
+  c.delivery.concurrency_initial = static_cast<std::size_t>(s.integer("concurrency_initial", 5, 1, 10000));
+  c.delivery.concurrency_growth = s.number("concurrency_growth", 1.0, 0.0, 100.0);
+  c.delivery.concurrency_shrink = s.number("concurrency_shrink", 1.0, 0.0, 100.0);
+  c.delivery.probe_max = s.duration("probe_max", std::chrono::minutes(30));
+  if (c.delivery.probe_max < base::Seconds(1)) s.problem("probe_max", "at least 1s is expected");
+  c.delivery.connection_idle = s.duration("connection_idle", std::chrono::seconds(2));
   c.delivery.max_connections = static_cast<std::size_t>(s.integer("max_connections", 500, 1, 100000));
   c.delivery.messages_per_connection =
       static_cast<std::size_t>(s.integer("messages_per_connection", 1000, 1, 1000000));

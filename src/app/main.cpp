@@ -26,27 +26,58 @@ void add_service_options(CLI::App* command, app::Service& service) {
   command->add_flag("--json", service.json, "Answer in JSON, for programs");
 }
 
-void add_queue_commands(CLI::App& root, app::Service& service, std::string& id, bool& all, int& code) {
+void add_selection(CLI::App* command, app::QueueRequest& request) {
+  command->add_option("ID,--id", request.ids, "Messages, as 'queue list' names them");
+  command->add_option("--domain", request.domain, "With a recipient in this domain who waits");
+  command->add_option("--sender", request.sender,
+                      "With this reverse-path; '<>' the null one, '@DOMAIN' any of that domain");
+  command->add_option("--reason", request.reason, "With this text in why a recipient waits");
+  command->add_option("--older-than", request.older_than, "Here for longer than this: 2h, 3d");
+  command->add_flag("--held", request.held, "Held by an operator");
+}
+
+void add_queue_commands(CLI::App& root, app::QueueRequest& request, int& code) {
   auto* queue = root.add_subcommand("queue", "Look after the mail that a relay holds");
   queue->require_subcommand(1);
   auto* list = queue->add_subcommand("list", "What is queued, why it waits, and when it is tried next");
+  add_selection(list, request);
+  list->callback([&] { code = app::queue_list(request); });
   auto* show = queue->add_subcommand("show", "One message: every recipient, its last attempt, the reason");
-  auto* retry =
-      queue->add_subcommand("retry", "Try a message now, or all of them, whatever the schedule says");
-  auto* remove =
-      queue->add_subcommand("remove", "Delete a message. No bounce is sent; the relay logs that you did");
-  for (auto* command : {list, show, retry, remove}) add_service_options(command, service);
-  for (auto* command : {show, remove})
-    command->add_option("ID", id, "The message, as 'queue list' names it")->required();
-  retry->add_option("ID", id, "The message, as 'queue list' names it");
-  retry->add_flag("--all", all, "Every message that waits");
-  list->callback([&] { code = app::queue_list(service); });
-  show->callback([&] { code = app::queue_show(service, id); });
-  remove->callback([&] { code = app::queue_remove(service, id); });
-  retry->callback([&] {
-    if (id.empty() != all) throw CLI::ValidationError("retry", "name one ID, or --all");
-    code = app::queue_retry(service, id);
-  });
+  show->callback([&] { code = app::queue_show(request); });
+  auto* text = queue->add_subcommand("export", "Write a message's text to standard output, as it came");
+  text->add_flag("--envelope", request.envelope, "With its envelope before it, as X-Envelope fields");
+  text->callback([&] { code = app::queue_export(request); });
+  for (auto* command : {show, text})
+    command->add_option("ID", request.ids, "The message, as 'queue list' names it")->required()->expected(1);
+  auto* stats = queue->add_subcommand("stats", "How much is queued: by destination, by reason, and by age");
+  stats->add_option("--top", request.top, "So many lines of each")->capture_default_str();
+  stats->callback([&] { code = app::queue_stats(request); });
+  for (auto* command : {list, show, text, stats}) add_service_options(command, request.service);
+
+  const struct {
+    const char* name;
+    const char* what;
+  } changes[] = {
+      {"hold", "Try nothing of these messages until they are released, also after a restart"},
+      {"release", "Try held messages again"},
+      {"retry", "Try messages now, whatever the schedule says"},
+      {"requeue", "Try messages as if they had just come: routes anew, the schedule from its start"},
+      {"remove", "Delete messages. No bounce is sent; the relay logs that you did"},
+      {"priority", "Change who comes first where much waits for one destination"},
+  };
+  for (const auto& change : changes) {
+    auto* command = queue->add_subcommand(change.name, change.what);
+    if (std::string_view(change.name) == "priority") {
+      command->add_option("LEVEL", request.priority, "low, normal or high")
+          ->check(CLI::IsMember({"low", "normal", "high"}))
+          ->required();
+    }
+    add_selection(command, request);
+    command->add_flag("--all", request.all, "Every message");
+    command->add_flag("--dry-run", request.dry_run, "Change nothing: show how many it would be, and which");
+    add_service_options(command, request.service);
+    command->callback([&request, &code, name = change.name] { code = app::queue_change(request, name); });
+  }
 }
 
 void add_pins_commands(CLI::App& root, app::Service& service, std::string& name, app::SetPins& set,
@@ -277,7 +308,7 @@ int main(int argc, char** argv) {
     return fmt::format("{}\nconfinement on this kernel: {}", PINNACE_VERSION, process::available().str());
   });
   int code = 0;
-  std::string config, id, name;
+  std::string config, name;
   app::Service service{default_control(), false};
   app::SetPins set;
   app::AdvertRequest advert;
@@ -286,7 +317,7 @@ int main(int argc, char** argv) {
   app::RuleRequest rule{service, "", "", ""};
   app::ExplainRequest explain{.service = service, .config = "", .recipient = ""};
   app::CheckRequest domains;
-  bool json = false, all = false, check_only = false;
+  bool json = false, check_only = false;
   // Monitoring takes 1 and 2 of `check` for verdicts; of `lint`, `match` and `verify` 1 is the answer "no".
   const std::string_view first = argc > 1 ? argv[1] : "";
   const bool checks = first == "check";
@@ -320,7 +351,9 @@ int main(int argc, char** argv) {
       "hash", "Print a user's line for the file of users; the password is the first line of standard input");
   hash->add_option("NAME", name, "The user's name")->required();
   hash->callback([&] { code = app::user_hash(name); });
-  add_queue_commands(root, service, id, all, code);
+  app::QueueRequest queued;
+  queued.service = service;
+  add_queue_commands(root, queued, code);
   add_pins_commands(root, service, name, set, advert, code);
   add_sts_commands(root, service, name, code);
   add_policy_commands(root, rule, explain, code);

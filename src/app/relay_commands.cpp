@@ -7,7 +7,6 @@
 #include "app/rule_report.hpp"
 #include "base/log.hpp"
 #include "names/domain.hpp"
-#include "smtp/dsn_parameters.hpp"
 
 namespace pinnace::app {
 namespace json = boost::json;
@@ -28,58 +27,8 @@ std::int64_t number(const json::object& request, std::string_view key, std::int6
   return value && value->is_int64() ? value->as_int64() : fallback;
 }
 
-// The queue may hold text that is not UTF-8 (a peer's reply); JSON may not.
-std::string utf8(const std::string& s) {
-  std::string out;
-  for (const char c : s) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet < 0x80) {
-      out += c;
-    } else {
-      out += fmt::format("\\x{:02x}", octet);
-    }
-  }
-  return out;
-}
-
 json::value time_or_null(base::Time t) {
   return t == base::Time{} ? json::value(nullptr) : json::value(base::format_time(t));
-}
-
-// Parameters of a command, as its client gave them; null: none.
-json::value parameters_or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(utf8(text.substr(1)));
-}
-
-json::object to_json(const queue::Message& m) {
-  json::array recipients;
-  for (const queue::Recipient& r : m.recipients) {
-    json::object one;
-    one["address"] = utf8(r.address);
-    one["state"] = queue::to_string(r.state);
-    one["attempts"] = r.attempts;
-    one["last_status"] = r.status;
-    one["reason"] = utf8(r.reason);
-    one["reply"] = utf8(r.reply);
-    one["policy"] = utf8(r.policy);
-    one["host"] = r.host;
-    one["dsn"] = parameters_or_null(smtp::RcptDsn{r.notify, r.orcpt}.parameters(true));
-    one["last_attempt"] = time_or_null(r.last_attempt);
-    one["next_attempt"] =
-        r.state == queue::RecipientState::waiting ? time_or_null(r.next_attempt) : json::value(nullptr);
-    recipients.push_back(std::move(one));
-  }
-  json::object out;
-  out["id"] = m.id.str();
-  out["sender"] = utf8(m.reverse_path);
-  out["recipients"] = std::move(recipients);
-  out["size"] = m.size;
-  out["arrived"] = base::format_time(m.arrived);
-  out["client"] = utf8(m.client);
-  out["tls_wish"] =
-      m.tls_wish == queue::TlsWish::none ? json::value(nullptr) : json::value(queue::to_string(m.tls_wish));
-  out["dsn"] = parameters_or_null(smtp::MailDsn{m.ret, m.envid}.parameters());
-  return out;
 }
 
 json::object to_json(const pins::PinSet& s, base::Time now) {
@@ -123,19 +72,15 @@ json::object to_json(const pins::StsecRecord& r, base::Time now) {
   return out;
 }
 
-std::unexpected<base::Error> no_such_message(const std::string& id) {
-  return base::fail("api.command",
-                    fmt::format("no message {} is in the queue: 'pinnace queue list' shows what is", id));
-}
-
 }  // namespace
 
 io::Task<base::Result<json::value>> RelayCommands::run(json::object request) {
   const std::string command = text(request, "command");
-  if (command == "queue.list") co_return queue_list(request);
-  if (command == "queue.show") co_return queue_show(request);
-  if (command == "queue.retry") co_return queue_retry(request);
-  if (command == "queue.remove") co_return co_await queue_remove(std::move(request));
+  if (command == "queue.list") co_return queue_.list(request);
+  if (command == "queue.show") co_return queue_.show(request);
+  if (command == "queue.stats") co_return queue_.stats(request);
+  if (command == "queue.row") co_return queue_.row(request);
+  if (command == "queue.change") co_return co_await queue_.change(std::move(request));
   if (command == "pins.list") co_return pins_list("");
   if (command == "pins.show") co_return pins_list(text(request, "name"));
   if (command == "pins.forget") co_return co_await pins_forget(std::move(request));
@@ -149,60 +94,6 @@ io::Task<base::Result<json::value>> RelayCommands::run(json::object request) {
   if (command == "sts.list") co_return sts_list();
   if (command == "sts.forget") co_return co_await sts_forget(std::move(request));
   co_return base::fail("api.command", fmt::format("a relay does not know the command '{}'", command));
-}
-
-RelayCommands::Answer RelayCommands::queue_list(const json::object& request) const {
-  const auto after = queue::MessageId::parse(text(request, "after")).value_or(queue::MessageId{});
-  const auto limit =
-      static_cast<std::size_t>(std::clamp<std::int64_t>(number(request, "limit", 1000), 1, 10000));
-  auto found = queue_.list(after, limit);
-  if (!found) return std::unexpected(found.error());
-  json::array out;
-  for (const auto& m : *found) out.push_back(to_json(m));
-  return json::value(std::move(out));
-}
-
-RelayCommands::Answer RelayCommands::queue_show(const json::object& request) const {
-  const std::string id = text(request, "id");
-  const auto parsed = queue::MessageId::parse(id);
-  if (!parsed) return no_such_message(id);
-  auto found = queue_.find(*parsed);
-  if (!found) return std::unexpected(found.error());
-  if (!*found) return no_such_message(id);
-  return json::value(to_json(**found));
-}
-
-RelayCommands::Answer RelayCommands::queue_retry(const json::object& request) {
-  const std::string id = text(request, "id");
-  json::object out;
-  if (id.empty()) {
-    out["retried"] = queue_.retry_all();
-    base::log_info("operator_retry", {{"id", "all"}});
-    return json::value(std::move(out));
-  }
-  const auto parsed = queue::MessageId::parse(id);
-  if (!parsed) return no_such_message(id);
-  const auto retried = queue_.retry(*parsed);
-  if (!retried) return std::unexpected(retried.error());
-  if (!*retried) return no_such_message(id);
-  base::log_info("operator_retry", {{"id", id}});
-  out["retried"] = 1;
-  return json::value(std::move(out));
-}
-
-io::Task<RelayCommands::Answer> RelayCommands::queue_remove(json::object request) {
-  const std::string id = text(request, "id");
-  const auto parsed = queue::MessageId::parse(id);
-  if (!parsed) co_return no_such_message(id);
-  const auto message = queue_.find(*parsed);
-  const auto removed = co_await queue_.remove(*parsed);
-  if (!removed) co_return std::unexpected(removed.error());
-  if (!*removed) co_return no_such_message(id);
-  base::log_warning("operator_remove",
-                    {{"id", id}, {"from", message && *message ? (*message)->reverse_path : std::string()}});
-  json::object out;
-  out["removed"] = id;
-  co_return json::value(std::move(out));
 }
 
 RelayCommands::Answer RelayCommands::pins_list(const std::string& name) const {
@@ -235,6 +126,7 @@ io::Task<RelayCommands::Answer> RelayCommands::pins_forget(json::object request)
     const auto done = co_await pins_.erase(key);
     if (!done) co_return std::unexpected(done.error());
   }
+  deliverer_.release_all();
   base::log_warning("operator_forget_pins", {{"name", name}, {"was", json::serialize(*known)}});
   json::object out;
   out["forgotten"] = std::move(*known);
@@ -266,6 +158,7 @@ io::Task<RelayCommands::Answer> RelayCommands::pins_set(json::object request) {
   }
   const auto saved = co_await pins_.save(set);
   if (!saved) co_return std::unexpected(saved.error());
+  deliverer_.release_all();
   base::log_warning("operator_set_pins", {{"name", set.name}, {"until", base::format_time(set.expires())}});
   co_return json::value(to_json(set, clock_.now()));
 }
@@ -307,6 +200,7 @@ io::Task<RelayCommands::Answer> RelayCommands::sts_forget(json::object request) 
   if (!domain) co_return base::fail("api.command", domain.error().detail);
   const auto done = co_await sts_.forget(domain->str());
   if (!done) co_return std::unexpected(done.error());
+  deliverer_.release_all();
   base::log_warning("operator_forget_sts", {{"domain", domain->str()}});
   json::object out;
   out["forgotten"] = domain->str();

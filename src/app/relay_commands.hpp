@@ -3,26 +3,29 @@
 
 #include <boost/json.hpp>
 
+#include "app/relay_queue.hpp"
 #include "app/rules_reload.hpp"
 #include "discovery/gatherer.hpp"
-#include "queue/queue.hpp"
 
 namespace pinnace::app {
 
 class RelayCommands {
  public:
-  RelayCommands(queue::Queue& queue, discovery::PinStore& pins, discovery::Gatherer& gatherer,
-                discovery::StsPolicies& sts, RulesReload& rules, const base::Clock& clock)
-      : queue_(queue), pins_(pins), gatherer_(gatherer), sts_(sts), rules_(rules), clock_(clock) {}
+  RelayCommands(queue::Queue& queue, delivery::Deliverer& deliverer, discovery::PinStore& pins,
+                discovery::Gatherer& gatherer, discovery::StsPolicies& sts, RulesReload& rules,
+                const base::Clock& clock)
+      : queue_(queue, deliverer, clock),
+        deliverer_(deliverer),
+        pins_(pins),
+        gatherer_(gatherer),
+        sts_(sts),
+        rules_(rules),
+        clock_(clock) {}
 
   io::Task<base::Result<boost::json::value>> run(boost::json::object request);
 
  private:
   using Answer = base::Result<boost::json::value>;
-  Answer queue_list(const boost::json::object& request) const;
-  Answer queue_show(const boost::json::object& request) const;
-  Answer queue_retry(const boost::json::object& request);
-  io::Task<Answer> queue_remove(boost::json::object request);
   Answer pins_list(const std::string& name) const;
   io::Task<Answer> pins_forget(boost::json::object request);
   io::Task<Answer> pins_set(boost::json::object request);
@@ -31,7 +34,8 @@ class RelayCommands {
   Answer sts_list() const;
   io::Task<Answer> sts_forget(boost::json::object request);
 
-  queue::Queue& queue_;
+  RelayQueue queue_;
+  delivery::Deliverer& deliverer_;  // what an operator changes of policies ends the pauses
   discovery::PinStore& pins_;
   discovery::Gatherer& gatherer_;
   discovery::StsPolicies& sts_;

@@ -54,7 +54,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   }
   relay::Relay relay(loop, clock, **queue, config.relay, *certificate, logins ? &*logins : nullptr);
   RulesReload rules(loop, config_file, clock, gatherer, tools.client_certificates, relay);
-  RelayCommands commands(**queue, pins, gatherer, sts, rules, clock);
+  RelayCommands commands(**queue, *deliverer, pins, gatherer, sts, rules, clock);
   api::ControlServer control(
       loop, [&commands](boost::json::object request) { return commands.run(std::move(request)); });
 

@@ -17,60 +17,170 @@ Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Gatherer& gath
       queue_(queue),
       gatherer_(gatherer),
       pins_(pins),
-      targets_(tools_.clock, tools_.settings, gatherer) {}
+      targets_(tools_.clock, tools_.settings, gatherer),
+      destinations_(tools_.clock, tools_.settings, queue.schedule()),
+      hosts_(tools_.clock, tools_.settings, queue.schedule()),
+      rules_(gatherer.rules()),
+      timer_(tools_.loop) {
+  tools_.loop.spawn(watch_clock());
+}
 
 void Deliverer::wake(const std::string& destination) {
-  if (stopping_) return;
-  const auto found = destinations_.find(destination);
-  if (found != destinations_.end() && found->second.workers >= tools_.settings.concurrency) return;
-  if (workers_ >= tools_.settings.max_connections) {
-    if (std::find(waiting_.begin(), waiting_.end(), destination) == waiting_.end())
-      waiting_.push_back(destination);
+  if (stopping_ || wake_idle(destination)) return;
+  if (!destinations_.may_start(destination)) {
+    // What comes into the line of one that waits may be past its lifetime before the others.
+    if (!destinations_.waits(destination)) return;
+    if (const auto at = queue_.next_expiry(destination)) destinations_.look_again(destination, *at);
     return;
   }
-  start(destination);
+  if (workers_ < tools_.settings.max_connections) return start(destination);
+  if (in_turn_.insert(destination).second) turns_.push_back(destination);
+  // An idle session makes room.
+  if (idle_.empty()) return;
+  idle_.front().must_leave = true;
+  idle_.front().timer.cancel();
+}
+
+void Deliverer::stop() {
+  stopping_ = true;
+  for (Idle& idle : idle_) idle.timer.cancel();
+}
+
+void Deliverer::release(const std::string& destination) {
+  hosts_.forget_all();
+  destinations_.release(destination);
+  wake(destination);
+}
+
+void Deliverer::release_all() {
+  hosts_.forget_all();
+  destinations_.release_all();
 }
 
 void Deliverer::start(const std::string& destination) {
-  ++destinations_[destination].workers;
+  destinations_.started(destination);
   ++workers_;
   // Later: the caller may be in the middle of changing the queue.
   tools_.loop.post([this, destination] { tools_.loop.spawn(work(destination)); });
 }
 
+io::Task<void> Deliverer::watch_clock() {
+  bool elapsed = true;
+  while (elapsed) {
+    elapsed = co_await timer_.wait(std::chrono::seconds(1));
+    if (stopping_) continue;
+    // What other rules make of a host is another matter.
+    if (rules_ != gatherer_.rules()) {
+      rules_ = gatherer_.rules();
+      release_all();
+    }
+    for (const std::string& destination : destinations_.due_alarms()) {
+      if (destinations_.waits(destination)) tools_.loop.spawn(expire(destination));
+      if (queue_.has_due(destination)) wake(destination);
+    }
+  }
+}
+
+// Gives up what is past its lifetime of a destination's mail, for the reason for which all of it waits.
+io::Task<void> Deliverer::expire(std::string destination) {
+  ++workers_;
+  for (std::size_t n = queue_.promote_expired(destination); n > 0 && !stopping_; --n) {
+    auto work = queue_.take(destination);
+    if (!work) break;
+    const WaitingTogether* why = destinations_.waits(destination);
+    if (!why || !queue_.expired(*work->message)) {
+      queue_.give_back(std::move(*work));
+      break;
+    }
+    std::vector<Outcome> outcomes = all(*work, why->problem, why->host);
+    co_await finish(std::move(*work), std::move(outcomes), nullptr);
+  }
+  --workers_;
+  if (const auto at = queue_.next_expiry(destination); at && destinations_.waits(destination))
+    destinations_.look_again(destination, std::max(*at, tools_.clock.now() + base::Seconds(1)));
+}
+
+// Whoever waits for a connection longest is next.
+void Deliverer::next_turns() {
+  while (!turns_.empty() && workers_ < tools_.settings.max_connections) {
+    const std::string next = std::move(turns_.front());
+    turns_.pop_front();
+    in_turn_.erase(next);
+    if (queue_.has_due(next) && destinations_.may_start(next)) start(next);
+  }
+}
+
 io::Task<void> Deliverer::work(std::string destination) {
+  // So many messages, while others wait for a connection; then it is their turn.
+  constexpr std::size_t kTurn = 20;
   std::unique_ptr<Session> session;
-  while (!stopping_) {
-    auto next = queue_.take(destination);
-    if (!next) break;
-    bool broken = false;
-    queue::Work taken = *next;
-    try {
-      co_await deliver(std::move(taken), session);
-    } catch (const std::exception& e) {
-      // A bug or no memory: this message waits for its next attempt, the others go on.
-      base::log_error("delivery_broken", {{"id", next->message->id.str()}, {"what", e.what()}});
-      broken = true;
-    }
-    if (broken) {
-      session.reset();
-      std::vector<Outcome> deferred =
-          all(*next, temporary("4.3.0", "an error in this relay; see its log"), "");
-      std::optional<queue::OwnMessage> no_dsn;
-      const auto recorded = co_await queue_.record(std::move(*next), std::move(deferred), std::move(no_dsn));
-      if (!recorded) base::log_error("outcome_not_recorded", {{"detail", recorded.error().detail}});
-    }
+  for (std::size_t done = 1; !stopping_ && destinations_.may_go_on(destination); ++done) {
+    bool more = co_await deliver_next(destination, session);
+    if (!turns_.empty() && (done >= kTurn || destinations_.workers(destination) > 1)) break;
+    if (!more && session && session->reusable()) more = co_await wait_idle(destination);
+    if (!more) break;
   }
   // Gone from the count before the goodbye, so that new work does not wait for it.
   --workers_;
-  if (const auto found = destinations_.find(destination); --found->second.workers == 0)
-    destinations_.erase(found);
-  if (!waiting_.empty()) {
-    const std::string other = waiting_.front();
-    waiting_.pop_front();
-    wake(other);
+  std::unique_ptr<Session> last = leave(destination, session);
+  destinations_.ended(destination);
+  next_turns();
+  if (queue_.has_due(destination)) wake(destination);
+  if (last) co_await last->quit();
+}
+
+// The session is used no more.
+std::unique_ptr<Session> Deliverer::leave(const std::string& destination, std::unique_ptr<Session>& session) {
+  if (session) destinations_.connected(destination, false);
+  return std::move(session);
+}
+
+// False: nothing is due.
+io::Task<bool> Deliverer::deliver_next(std::string destination, std::unique_ptr<Session>& session) {
+  auto next = queue_.take(destination);
+  if (!next) co_return false;
+  // As many as the window lets.
+  if (queue_.has_due(destination)) wake(destination);
+  bool broken = false;
+  queue::Work taken = *next;
+  try {
+    co_await deliver(std::move(taken), session);
+  } catch (const std::exception& e) {
+    // A bug or no memory: this message waits for its next attempt, the others go on.
+    base::log_error("delivery_broken", {{"id", next->message->id.str()}, {"what", e.what()}});
+    broken = true;
   }
-  if (session) co_await session->quit();
+  if (broken) {
+    leave(destination, session).reset();
+    std::vector<Outcome> deferred = all(*next, temporary("4.3.0", "an error in this relay; see its log"), "");
+    std::optional<queue::OwnMessage> no_dsn;
+    const auto recorded = co_await queue_.record(std::move(*next), std::move(deferred), std::move(no_dsn));
+    if (!recorded) base::log_error("outcome_not_recorded", {{"detail", recorded.error().detail}});
+  }
+  co_return true;
+}
+
+// An idle session takes what comes, before another is opened. False: there is none.
+bool Deliverer::wake_idle(const std::string& destination) {
+  const auto found = std::find_if(idle_.begin(), idle_.end(), [&](const Idle& idle) {
+    return idle.destination == destination && !idle.called;
+  });
+  if (found == idle_.end()) return false;
+  found->called = true;
+  found->timer.cancel();
+  return true;
+}
+
+// True: there is work again.
+io::Task<bool> Deliverer::wait_idle(std::string destination) {
+  const auto pause = tools_.settings.connection_idle;
+  if (stopping_ || !turns_.empty() || pause == base::Milliseconds(0)) co_return false;
+  idle_.emplace_back(std::move(destination), tools_.loop);
+  const auto me = std::prev(idle_.end());
+  const bool elapsed = co_await me->timer.wait(pause);
+  const bool more = !elapsed && me->called && !me->must_leave;
+  idle_.erase(me);
+  co_return more;
 }
 
 std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& problem,
@@ -92,6 +202,14 @@ std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& prob
 
 io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& session) {
   std::vector<Outcome> outcomes = co_await attempt(work, session);
+  if (outcomes.empty()) {
+    queue_.give_back(std::move(work));
+    co_return;
+  }
+  co_await finish(std::move(work), std::move(outcomes), session.get());
+}
+
+io::Task<void> Deliverer::finish(queue::Work work, std::vector<Outcome> outcomes, const Session* session) {
   // What is deferred past its lifetime is given up now, and said so.
   const bool expired = queue_.expired(*work.message);
   for (Outcome& o : outcomes) {
@@ -104,7 +222,7 @@ io::Task<void> Deliverer::deliver(queue::Work work, std::unique_ptr<Session>& se
   const auto recorded = co_await queue_.record(work, outcomes, std::move(dsn));
   // `delivered` in the log is so for good: not before it is durable.
   if (recorded) {
-    log_outcomes(work, outcomes, session.get());
+    log_outcomes(work, outcomes, session);
   } else {
     base::log_error("outcome_not_recorded",
                     {{"id", work.message->id.str()}, {"detail", recorded.error().detail}});
@@ -159,8 +277,8 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
   if (!domain) co_return all(work, permanent("5.1.2", domain.error().detail), "");
   discovery::DomainFacts facts = *domain;
   // Hosts that keep us waiting must not hold a worker for ever.
-  const auto until = io::Steady::now() + tools_.settings.attempt_timeout;
-  Tried tried = co_await try_hosts(work, facts, until, session);
+  Trial trial{.until = io::Steady::now() + tools_.settings.attempt_timeout};
+  Tried tried = co_await try_hosts(work, facts, trial, session);
   const auto& failed = tried.problem.failed;
   const bool by_sts = std::any_of(failed.begin(), failed.end(), [](policy::Source s) {
     return s == policy::Source::sts || s == policy::Source::sts_pins;
@@ -177,19 +295,45 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
                                          {"fetched", another ? "anew" : "nothing new"}});
     if (another) {
       facts = *again;
-      tried = co_await try_hosts(work, facts, until, session);
+      tried = co_await try_hosts(work, facts, trial, session);
     }
   }
-  if (!tried.outcomes.empty()) co_return tried.outcomes;
-  co_return all(work, tried.problem, tried.host);
+  if (tried.outcomes.empty()) co_return without_session(work, tried, trial, session != nullptr);
+  const bool taken = std::any_of(tried.outcomes.begin(), tried.outcomes.end(),
+                                 [](const Outcome& o) { return o.kind == Outcome::Kind::delivered; });
+  const bool put_off = std::all_of(tried.outcomes.begin(), tried.outcomes.end(),
+                                   [](const Outcome& o) { return o.kind == Outcome::Kind::deferred; });
+  if (taken) destinations_.took_a_message(work.destination);
+  if (put_off) destinations_.put_off(work.destination);
+  co_return tried.outcomes;
+}
+
+// No host took the message or refused it. Empty: it is to be given back, and goes with the others.
+std::vector<Outcome> Deliverer::without_session(const queue::Work& work, const Tried& tried,
+                                                const Trial& trial, bool connected) {
+  std::vector<Outcome> outcomes = all(work, tried.problem, tried.host);
+  if (trial.sent) destinations_.put_off(work.destination);
+  if (trial.sent || tried.problem.permanent) return outcomes;
+  const auto not_before = trial.probed ? std::nullopt : trial.host_again;
+  const auto then =
+      destinations_.unreachable(work.destination, {tried.problem, tried.host, {}, {}}, not_before, connected);
+  if (then.others_reach_it && !queue_.expired(*work.message)) return {};
+  if (!then.until) return outcomes;
+  for (Outcome& o : outcomes) o.not_before = then.until;
+  if (const auto at = queue_.next_expiry(work.destination)) destinations_.look_again(work.destination, *at);
+  base::log_warning("destination_waits", {{"destination", work.destination},
+                                          {"until", base::format_time(*then.until)},
+                                          {"status", tried.problem.status},
+                                          {"reason", tried.problem.reason}});
+  return outcomes;
 }
 
 // Each host in order, until one takes the message or may have taken it.
 io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discovery::DomainFacts domain,
-                                                io::Steady::time_point until,
-                                                std::unique_ptr<Session>& session) {
+                                                Trial& trial, std::unique_ptr<Session>& session) {
   Tried out;
   if (auto none = without_hosts(domain)) {
+    trial.probed = true;
     out.problem = std::move(*none);
     co_return out;
   }
@@ -197,17 +341,18 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
   for (const std::string& host : domain.hosts->hosts) {
     // RFC 5321 5.1: a host of the list that is ourselves, and all behind it, would be a loop.
     if (host == tools_.settings.hostname) break;
-    if (problem && io::Steady::now() >= until) break;
+    if (problem && io::Steady::now() >= trial.until) break;
     out.host = host;
     auto at = co_await targets_.find(domain, host, work.message);
     if (!at) {
+      trial.probed = true;
       Problem p = at.error();
       if (p.permanent && !p.policy) p = believed(domain, std::move(p));
       keep_worse(problem, std::move(p));
       continue;
     }
     Problem session_problem;
-    out.outcomes = co_await over_session(work, session, **at, until, session_problem);
+    out.outcomes = co_await over_session(work, session, **at, trial, session_problem);
     if (!out.outcomes.empty()) co_return out;
     const bool unanswered = session_problem.unanswered;
     session_problem.decision = (*at)->decision->sentence();
@@ -225,17 +370,34 @@ io::Task<void> goodbye(std::unique_ptr<Session> session) { co_await session->qui
 
 }  // namespace
 
-io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target& target,
-                                           io::Steady::time_point until, std::unique_ptr<Session>& session) {
+io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target& target, Trial& trial,
+                                           std::unique_ptr<Session>& session) {
   std::optional<Problem> problem;
   for (const io::IpAddress& address : target.addresses) {
-    if (problem && io::Steady::now() >= until) break;
+    if (problem && io::Steady::now() >= trial.until) break;
+    if (const auto known = hosts_.known(address)) {
+      Problem p = temporary(
+          "4.4.1", known->reason + " (not tried again before " + base::format_time(known->until) + ")");
+      p.unreachable = true;
+      keep_worse(problem, std::move(p));
+      trial.host_again = std::min(trial.host_again.value_or(known->until), known->until);
+      continue;
+    }
+    trial.probed = true;
     auto fresh =
         std::make_unique<Session>(tools_, target.decision, target.host, address, work.message->route);
     auto opened = co_await fresh->open();
     report_advert_before_tls(*fresh);
+    const bool unreachable = !opened && opened.error().unreachable;
+    if (unreachable) {
+      hosts_.failed(address, opened.error().reason);
+    } else if (hosts_.answered(address)) {
+      destinations_.release_for(target.host);
+    }
     if (opened) {
       session = std::move(fresh);
+      destinations_.connected(work.destination, true);
+      destinations_.answered(work.destination);
       co_await learn_host(tools_, pins_, *session, gatherer_.binding_name(target.host));
       co_return true;
     }
@@ -249,8 +411,7 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
 // Empty: the host could not be used, and `problem` says why.
 io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
                                                        std::unique_ptr<Session>& session,
-                                                       const Target& target, io::Steady::time_point until,
-                                                       Problem& problem) {
+                                                       const Target& target, Trial& trial, Problem& problem) {
   for (int round = 0; round < 2; ++round) {
     // Reuse under the same host, the same decision and from the same source only.
     const bool reused = session && session->reusable() && session->host_name() == target.host &&
@@ -258,15 +419,16 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
                         session->sources() == tools_.settings.sources_of(work.message->route);
     if (!reused) {
       if (session) {
-        std::unique_ptr<Session> old = std::move(session);
+        std::unique_ptr<Session> old = leave(work.destination, session);
         co_await old->quit();
       }
-      auto opened = co_await connect(work, target, until, session);
+      auto opened = co_await connect(work, target, trial, session);
       if (!opened) {
         problem = opened.error();
         co_return std::vector<Outcome>{};
       }
     }
+    trial.sent = true;
     auto replies = co_await session->send(queue_, work);
     if (replies) {
       std::vector<Outcome> out;

@@ -1,16 +1,20 @@
-// Takes due work from the queue and brings it to its hosts. For each destination at most
-// `concurrency` workers, each with a session that it keeps as long as there is work that
-// the same decision covers.
+// Takes due work from the queue and brings it to its hosts: for each destination so many workers as its
+// window lets (destinations.hpp), each with a session that it keeps as long as there is work that the same
+// decision covers, and a little longer. Where all connections are in use, destinations take turns.
 #pragma once
 
 #include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "delivery/destinations.hpp"
 #include "delivery/learning.hpp"
 #include "delivery/session.hpp"
 #include "delivery/targets.hpp"
+#include "delivery/unreachable_hosts.hpp"
 #include "discovery/gatherer.hpp"
 #include "queue/queue.hpp"
 
@@ -23,8 +27,16 @@ class Deliverer {
   // `destination` has due work. Cheap; may be called for every message.
   void wake(const std::string& destination);
   // Takes no more work; stopped() is true once the messages under way have ended.
-  void stop() { stopping_ = true; }
+  void stop();
   bool stopped() const { return workers_ == 0; }
+
+  // Why a destination's mail waits together; null where it does not.
+  const WaitingTogether* waits(const std::string& destination) const {
+    return destinations_.waits(destination);
+  }
+  // By an operator: the destination, or all, and every host are tried at once.
+  void release(const std::string& destination);
+  void release_all();
 
  private:
   struct Tried {
@@ -32,20 +44,40 @@ class Deliverer {
     Problem problem;                       // then why
     std::string host;                      // the last that was tried
   };
-  struct Destination {
-    std::size_t workers = 0;
+  struct Trial {                             // one attempt at one message
+    io::Steady::time_point until;            // no further host or address is tried
+    bool sent = false;                       // a host heard of the message
+    bool probed = false;                     // something was asked, and not only known
+    std::optional<base::Time> host_again{};  // when a host that is known not to answer is tried
+  };
+  struct Idle {  // a worker with a session and no work
+    Idle(std::string to, io::Loop& loop) : destination(std::move(to)), timer(loop) {}
+    std::string destination;
+    io::Timer timer;
+    bool called = false;      // there is work
+    bool must_leave = false;  // another destination waits for a connection
   };
 
   void start(const std::string& destination);
+  void next_turns();
+  std::unique_ptr<Session> leave(const std::string& destination, std::unique_ptr<Session>& session);
+  io::Task<void> watch_clock();
+  io::Task<void> expire(std::string destination);
   io::Task<void> work(std::string destination);
+  io::Task<bool> deliver_next(std::string destination, std::unique_ptr<Session>& session);
+  io::Task<bool> wait_idle(std::string destination);
+  bool wake_idle(const std::string& destination);
   io::Task<void> deliver(queue::Work work, std::unique_ptr<Session>& session);
+  io::Task<void> finish(queue::Work work, std::vector<queue::Outcome> outcomes, const Session* session);
   io::Task<std::vector<queue::Outcome>> attempt(const queue::Work& work, std::unique_ptr<Session>& session);
+  std::vector<queue::Outcome> without_session(const queue::Work& work, const Tried& tried, const Trial& trial,
+                                              bool connected);
   io::Task<std::vector<queue::Outcome>> over_session(const queue::Work& work,
                                                      std::unique_ptr<Session>& session, const Target& target,
-                                                     io::Steady::time_point until, Problem& problem);
-  io::Task<Tried> try_hosts(const queue::Work& work, discovery::DomainFacts domain,
-                            io::Steady::time_point until, std::unique_ptr<Session>& session);
-  io::Task<Attempt<bool>> connect(const queue::Work& work, const Target& target, io::Steady::time_point until,
+                                                     Trial& trial, Problem& problem);
+  io::Task<Tried> try_hosts(const queue::Work& work, discovery::DomainFacts domain, Trial& trial,
+                            std::unique_ptr<Session>& session);
+  io::Task<Attempt<bool>> connect(const queue::Work& work, const Target& target, Trial& trial,
                                   std::unique_ptr<Session>& session);
   Problem believed(const discovery::DomainFacts& domain, Problem final_one) const;
   std::optional<Problem> without_hosts(const discovery::DomainFacts& domain) const;
@@ -60,8 +92,13 @@ class Deliverer {
   discovery::Gatherer& gatherer_;
   discovery::PinStore& pins_;
   Targets targets_;
-  std::unordered_map<std::string, Destination> destinations_;
-  std::deque<std::string> waiting_;  // destinations that wait for a connection to be free
+  Destinations destinations_;
+  UnreachableHosts hosts_;
+  std::deque<std::string> turns_;  // destinations that wait for a connection to be free
+  std::unordered_set<std::string> in_turn_;
+  std::list<Idle> idle_;  // the longest first
+  std::shared_ptr<const policy::RuleBook> rules_;
+  io::Timer timer_;
   std::size_t workers_ = 0;
   bool stopping_ = false;
 };

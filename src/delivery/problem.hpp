@@ -19,6 +19,7 @@ struct Problem {
   std::vector<policy::Source> failed;  // whose requirements were not met
   bool policy = false;                 // a policy forbade it
   bool permanent = false;              // the server refused for good
+  bool unreachable = false;            // no connection could be made
   bool unanswered = false;             // the whole message was sent, and the server may have it
 };
 

@@ -93,7 +93,11 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   }
   const auto started = io::Steady::now();
   auto connected = co_await io::connect(tools_.loop, to, tools_.settings.connect_timeout, source);
-  if (!connected) co_return std::unexpected(lost(connected.error()));
+  if (!connected) {
+    Problem p = lost(connected.error());
+    p.unreachable = true;
+    co_return std::unexpected(p);
+  }
   stream_ = std::make_unique<io::Stream>(std::move(*connected));
   stream_->set_idle_timeout(tools_.settings.greeting_timeout);
   // A server that drips its replies ends too.

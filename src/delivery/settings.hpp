@@ -35,8 +35,14 @@ struct Settings {
   // After so long no further host or address of a domain is tried; the next attempt begins anew.
   base::Milliseconds attempt_timeout = std::chrono::minutes(15);
   base::Milliseconds transaction_timeout = std::chrono::hours(1);  // one message, in all
-  std::size_t concurrency = 20;                                    // connections to one destination
-  std::size_t max_connections = 500;                               // in all
+  std::size_t concurrency = 20;                                    // connections to one destination, at most
+  std::size_t concurrency_initial = 5;                             // once the first has answered
+  double concurrency_growth = 1;                                   // for each message that is taken
+  double concurrency_shrink = 1;                                   // for each that is not
+  // The longest pause between two tries of a destination or host that cannot be reached.
+  base::Seconds probe_max = std::chrono::minutes(30);
+  base::Milliseconds connection_idle = std::chrono::seconds(2);  // kept for a next message
+  std::size_t max_connections = 500;                             // in all
   std::size_t messages_per_connection = 1000;
   // Who asked to be told of a delay, or asked nothing, is told after so long (RFC 3461 5.2.5); 0: nobody.
   base::Seconds delay_notice = std::chrono::hours(4);

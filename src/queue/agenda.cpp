@@ -94,15 +94,9 @@ std::optional<Line::Entry> Agenda::pop(const std::string& destination) {
   return entry;
 }
 
-std::optional<Line::Entry> Agenda::pop_old(const std::string& destination, MessageId youngest) {
+std::size_t Agenda::promote(const std::string& destination, MessageId youngest) {
   const auto at = slots_.find(destination);
-  if (at == slots_.end()) return std::nullopt;
-  Destination& from = *destinations_[at->second];
-  auto entry = from.line.pop_old(youngest);
-  if (!entry) return entry;
-  --due_;
-  if (from.line.empty() && from.rows == 0) maybe_empty_.push_back(at->second);
-  return entry;
+  return at == slots_.end() ? 0 : destinations_[at->second]->line.promote(youngest);
 }
 
 const Line* Agenda::line(const std::string& destination) const {

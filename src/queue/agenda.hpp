@@ -30,7 +30,7 @@ class Agenda {
   std::size_t force_all();
 
   std::optional<Line::Entry> pop(const std::string& destination);
-  std::optional<Line::Entry> pop_old(const std::string& destination, MessageId youngest);
+  std::size_t promote(const std::string& destination, MessageId youngest);  // as Line's
   // Null: nothing is due.
   const Line* line(const std::string& destination) const;
   std::vector<std::string> due_destinations() const;

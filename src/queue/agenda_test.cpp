@@ -53,12 +53,10 @@ TEST(Line, TheOldAreFoundWhereverTheyStand) {
   Line line;
   for (const std::uint64_t id : {5, 3, 9, 7}) line.push({id}, {static_cast<std::uint16_t>(id), {}});
   EXPECT_EQ(line.oldest()->value, 3U);
-  EXPECT_FALSE(line.pop_old({2}));
-  EXPECT_EQ(line.pop_old({5})->id.value, 3U);
-  EXPECT_EQ(line.pop_old({5})->id.value, 5U);
-  EXPECT_FALSE(line.pop_old({5}));
-  EXPECT_EQ(line.oldest()->value, 7U);
-  EXPECT_EQ(line.size(), 2U);
+  EXPECT_EQ(line.promote({2}), 0U);
+  line.push_front({{1}, true});
+  EXPECT_EQ(line.promote({7}), 4U);
+  EXPECT_THAT(all(line), testing::ElementsAre(1, 3, 5, 7, 9));
 }
 
 // Against a model that keeps everything and looks through it each time.
@@ -104,13 +102,12 @@ TEST(Agenda, AgreesWithANaiveModel) {
           break;
         }
         case 4: {
-          const auto entry = agenda.pop_old(destination, {step / 2});
-          const auto& line = due[destination];
-          ASSERT_EQ(entry.has_value(), !line.empty() && *line.begin() <= step / 2);
-          if (entry) {
-            ASSERT_EQ(entry->id.value, *line.begin());
-            due[destination].erase(due[destination].begin());
-          }
+          auto& line = due[destination];
+          const auto old = std::distance(line.begin(), line.upper_bound(step / 2));
+          ASSERT_EQ(agenda.promote(destination, {step / 2}), static_cast<std::size_t>(old));
+          if (old == 0) break;
+          ASSERT_EQ(agenda.pop(destination)->id.value, *line.begin()) << "the oldest of all is first";
+          line.erase(line.begin());
           break;
         }
         default:

@@ -58,16 +58,17 @@ std::optional<Line::Entry> Line::pop() {
   return Entry{place.id, place.forced != 0};
 }
 
-std::optional<Line::Entry> Line::pop_old(MessageId youngest) {
+std::size_t Line::promote(MessageId youngest) {
   const auto old = oldest();
-  if (!old || *old > youngest) return std::nullopt;
-  const auto found =
-      std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.id == *old; });
-  const Entry out{found->id, found->forced != 0};
-  places_.erase(found);
+  if (!old || *old > youngest) return 0;
+  std::size_t promoted = 0;
+  for (Place& place : places_) {
+    if (place.id > youngest) continue;
+    place.at = 0;
+    ++promoted;
+  }
   std::make_heap(places_.begin(), places_.end(), later);
-  oldest_known_ = false;
-  return out;
+  return promoted;
 }
 
 std::optional<MessageId> Line::oldest() const {

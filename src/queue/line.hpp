@@ -33,8 +33,8 @@ class Line {
   // Before all others.
   void push_front(Entry entry);
   std::optional<Entry> pop();
-  // One that is no younger than `youngest`, whoever's turn it is; slow.
-  std::optional<Entry> pop_old(MessageId youngest);
+  // Puts those that are no younger before all others, and says how many; slow.
+  std::size_t promote(MessageId youngest);
   // The smallest id; slow where that has just left.
   std::optional<MessageId> oldest() const;
 

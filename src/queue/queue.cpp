@@ -21,6 +21,10 @@ constexpr std::size_t kDueAtOnce = 20'000;
 // There once `schedule` has a row of each message; a store of before the table lacks it.
 constexpr std::string_view kSummarized = "summarized";
 
+// While an operator changes a message it is leased in this name, so that nobody reads or tries what is on
+// disk meanwhile.
+constexpr const char* kOperator = "";
+
 std::string row_key(MessageId id, std::uint32_t n) {
   std::string key = id.key();
   for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(n >> shift & 255);
@@ -90,6 +94,14 @@ io::Task<void> clear_rows(store::Database* db, MessageId id) {
   const auto done =
       co_await db->commit(std::move(batch), store::Durability::buffered, store::Purpose::removes);
   if (!done) base::log_warning("queue_clear_failed", {{"id", id.str()}, {"detail", done.error().detail}});
+}
+
+// An id holds the time of arrival (new_id).
+base::Time arrival_of(MessageId id) {
+  return base::Time(base::Milliseconds(static_cast<std::int64_t>(id.value >> 12)));
+}
+std::uint64_t last_of(base::Time arrived) {
+  return (static_cast<std::uint64_t>(arrived.time_since_epoch().count()) << 12) | 0xfff;
 }
 
 std::uint64_t id_of_key(std::string_view key) {
@@ -239,7 +251,9 @@ base::Result<std::optional<Work>> Queue::lease(Line::Entry entry, const std::str
   if (!message) return std::unexpected(message.error());
   if (!*message || (*message)->held) return std::optional<Work>();
   const auto active = active_.find(entry.id.value);
-  if (active != active_.end() && active->second.leases(destination)) return std::optional<Work>();
+  const bool taken =
+      active != active_.end() && (active->second.leases(destination) || active->second.leases(kOperator));
+  if (taken) return std::optional<Work>();
   Work work{*message, domain_of(destination), destination, {}};
   base::Time due = base::Time::max();
   for (std::size_t i = 0; i < work.message->recipients.size(); ++i) {
@@ -265,6 +279,18 @@ std::optional<Work> Queue::take(const std::string& destination) {
     agenda_.add(entry->id, destination, Turn{}, now() + settings_.retry_initial, now());
   }
   return std::nullopt;
+}
+
+std::optional<base::Time> Queue::next_expiry(const std::string& destination) const {
+  const Line* line = agenda_.line(destination);
+  const auto oldest = line ? line->oldest() : std::nullopt;
+  if (!oldest) return std::nullopt;
+  return arrival_of(*oldest) + settings_.lifetime;
+}
+
+std::size_t Queue::promote_expired(const std::string& destination) {
+  const base::Time arrived = clock_.now() - settings_.lifetime;
+  return agenda_.promote(destination, {last_of(arrived)});
 }
 
 void Queue::give_back(Work work) {
@@ -293,9 +319,9 @@ void Queue::apply(Message& message, const Outcome& outcome) {
       break;
     case Outcome::Kind::deferred: {
       const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
+      const base::Time next = outcome.not_before.value_or(now + retry_pause(r.attempts, settings_, random));
       // The last attempt is at the end of the lifetime, not hours past it.
-      r.next_attempt = std::min(now + retry_pause(r.attempts, settings_, random),
-                                std::max(message.arrived + settings_.lifetime, now + base::Seconds(1)));
+      r.next_attempt = std::min(next, std::max(message.arrived + settings_.lifetime, now + base::Seconds(1)));
       break;
     }
   }
@@ -405,21 +431,85 @@ base::Result<bool> Queue::retry(MessageId id) {
 std::size_t Queue::retry_all() { return agenda_.force_all(); }
 
 io::Task<base::Result<bool>> Queue::remove(MessageId id) {
-  const auto message = read(id);
-  if (!message) co_return std::unexpected(message.error());
-  if (!*message) co_return false;
-  if (const auto active = active_.find(id.value); active != active_.end()) {
-    if (!active->second.leased.empty()) {
-      co_return base::fail("queue.busy", "message " + id.str() + " is being delivered right now: try again");
-    }
-    drop(active);
-  }
-  store::Batch batch = db_.batch();
-  erase(batch, **message);
-  --messages_;
-  auto done = co_await db_.commit(std::move(batch), store::Durability::synced, store::Purpose::removes);
+  std::vector<MessageId> one{id};
+  const auto done = co_await operate({Operation::Kind::remove}, std::move(one));
   if (!done) co_return std::unexpected(done.error());
-  co_return true;
+  if (!done->busy.empty()) {
+    co_return base::fail("queue.busy", "message " + id.str() + " is being delivered right now: try again");
+  }
+  co_return !done->changed.empty();
+}
+
+namespace {
+
+// False: it is so already.
+bool change(Message& message, const Operation& operation, base::Time now) {
+  using Kind = Operation::Kind;
+  switch (operation.kind) {
+    case Kind::hold:
+    case Kind::release:
+      if (message.held == (operation.kind == Kind::hold)) return false;
+      message.held = operation.kind == Kind::hold;
+      return true;
+    case Kind::priority:
+      if (message.priority == operation.priority) return false;
+      message.priority = operation.priority;
+      return true;
+    case Kind::requeue:
+      for (Recipient& r : message.recipients) {
+        if (r.state != RecipientState::waiting) continue;
+        r.attempts = 0;
+        r.next_attempt = now;
+      }
+      break;
+    case Kind::remove:
+      break;
+  }
+  return true;
+}
+
+}  // namespace
+
+io::Task<base::Result<Operated>> Queue::operate(Operation operation, std::vector<MessageId> ids) {
+  using Kind = Operation::Kind;
+  Operated out;
+  base::Result<> unread;
+  store::Batch batch = db_.batch();
+  for (const MessageId id : ids) {
+    const auto message = read(id);
+    if (!message) unread = std::unexpected(message.error());
+    // One that has ended is about to leave.
+    if (!message || !*message || Summary::of(**message).waiting.empty()) continue;
+    const auto active = active_.find(id.value);
+    const bool under_way = active != active_.end() && !active->second.leased.empty();
+    const bool alone = operation.kind == Kind::requeue || operation.kind == Kind::remove;
+    if (under_way && (alone || active->second.leases(kOperator))) {
+      out.busy.push_back(id);
+      continue;
+    }
+    if (!change(**message, operation, now())) continue;
+    Active& mine = active_[id.value];
+    mine.message = *message;
+    mine.leased.emplace_back(kOperator);
+    out.changed.push_back(id);
+    if (operation.kind == Kind::remove) {
+      erase(batch, **message);
+    } else {
+      put(batch, **message, Summary::of(**message));
+    }
+  }
+  auto done = co_await db_.commit(std::move(batch), store::Durability::synced, store::Purpose::removes);
+  if (operation.kind == Kind::remove) messages_ -= out.changed.size();
+  for (const MessageId id : out.changed) {
+    const auto active = active_.find(id.value);
+    Summary summary = Summary::of(*active->second.message);
+    std::erase_if(summary.waiting, [&](const auto& w) { return active->second.leases(w.destination); });
+    let_go(id, kOperator);
+    if (operation.kind != Kind::remove) enter(id, summary);
+  }
+  if (!done) co_return std::unexpected(done.error());
+  if (!unread) co_return std::unexpected(unread.error());
+  co_return out;
 }
 
 QueueStats Queue::stats() const { return {messages_, agenda_.due()}; }

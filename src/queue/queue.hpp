@@ -74,7 +74,8 @@ struct Outcome {
   std::string reply;
   std::string policy;
   Onward onward = Onward::untold;
-  bool delay_told = false;  // of one that is deferred: a notice says so
+  bool delay_told = false;               // of one that is deferred: a notice says so
+  std::optional<base::Time> not_before;  // of one that is deferred: then, instead of by the schedule
 };
 
 // A message made here (a DSN), stored together with what caused it.
@@ -82,6 +83,18 @@ struct OwnMessage {
   Envelope envelope;
   std::string text;
   bool body_8bit = false;
+};
+
+// What an operator does to messages, of any number, in one commit.
+struct Operation {
+  enum class Kind { hold, release, requeue, remove, priority };
+  Kind kind;
+  Priority priority = Priority::normal;  // for Kind::priority
+};
+
+struct Operated {
+  std::vector<MessageId> changed;
+  std::vector<MessageId> busy;  // being delivered right now: try again
 };
 
 struct QueueStats {
@@ -107,6 +120,10 @@ class Queue {
   // The next due work for a destination; nothing when there is none, or when the store has failed: a delivery
   // whose outcome cannot be kept would be made again after the restart.
   std::optional<Work> take(const std::string& destination);
+  // When the first of what is due for a destination is past its lifetime; nothing where nothing is due.
+  std::optional<base::Time> next_expiry(const std::string& destination) const;
+  // Puts those that are past it before all others, and says how many.
+  std::size_t promote_expired(const std::string& destination);
   // Puts work back untried: it is due again at once.
   void give_back(Work work);
   // Makes the outcomes durable in one commit, together with `dsn`. A deferred recipient gets its
@@ -134,6 +151,10 @@ class Queue {
   std::size_t retry_all();
   // Drops the message with no DSN. Error "queue.busy" while a delivery is under way.
   io::Task<base::Result<bool>> remove(MessageId id);
+  // Durable when it returns well. What is not in the queue is left out, and so is what is as it shall be.
+  // Nothing of a held message is tried, and its lifetime goes on; requeue makes it as if it had just come,
+  // except for its lifetime; remove drops it with no DSN.
+  io::Task<base::Result<Operated>> operate(Operation operation, std::vector<MessageId> ids);
   QueueStats stats() const;
   // Nothing more can be taken or kept until the service is started anew.
   bool failed() const { return db_.failed().has_value(); }

@@ -277,6 +277,48 @@ TEST_F(QueueTest, RemoveAndRetryByOperator) {
   EXPECT_FALSE(f->queue->take("x.test"));
 }
 
+io::Task<base::Result<Operated>> operate(Queue& queue, Operation operation, MessageId id) {
+  std::vector<MessageId> ids{id};
+  co_return co_await queue.operate(operation, std::move(ids));
+}
+
+TEST_F(QueueTest, WhatIsHeldIsNotTriedUntilItIsReleasedEvenAfterARestart) {
+  using Kind = Operation::Kind;
+  const MessageId id = f->accept({"a@x.test", "b@y.test"}, "body\r\n");
+  auto under_way = f->queue->take("y.test");
+  EXPECT_EQ(f->run(operate(*f->queue, {Kind::hold}, id)).value().changed.size(), 1U);
+  EXPECT_EQ(f->run(operate(*f->queue, {Kind::hold}, id)).value().changed.size(), 0U) << "it is held";
+  EXPECT_FALSE(f->queue->take("x.test"));
+  ASSERT_TRUE(f->run(f->queue->record(*under_way, {outcome(1, Outcome::Kind::deferred)}, {})));
+  EXPECT_TRUE(f->queue->find(id).value()->held) << "the delivery that was under way did not undo it";
+  f->restart();
+  f->clock.advance(1h);
+  f->queue->poll();
+  EXPECT_FALSE(f->queue->take("x.test"));
+  EXPECT_FALSE(f->queue->take("y.test"));
+  EXPECT_EQ(f->run(operate(*f->queue, {Kind::release}, id)).value().changed.size(), 1U);
+  EXPECT_TRUE(f->queue->take("x.test"));
+  EXPECT_TRUE(f->queue->take("y.test"));
+}
+
+TEST_F(QueueTest, RequeuedItIsAsIfItHadJustCome) {
+  using Kind = Operation::Kind;
+  const MessageId id = f->accept({"a@x.test"}, "body\r\n");
+  auto work = f->queue->take("x.test");
+  EXPECT_EQ(f->run(operate(*f->queue, {Kind::requeue}, id)).value().busy.size(), 1U);
+  ASSERT_TRUE(f->run(f->queue->record(*work, {outcome(0, Outcome::Kind::deferred)}, {})));
+  EXPECT_FALSE(f->queue->take("x.test"));
+  EXPECT_EQ(f->run(operate(*f->queue, {Kind::requeue}, id)).value().changed.size(), 1U);
+  f->restart();
+  work = f->queue->take("x.test");
+  ASSERT_TRUE(work);
+  EXPECT_EQ(work->message->recipients[0].attempts, 0U);
+  EXPECT_EQ(work->message->arrived, kStart);
+  EXPECT_EQ(f->run(operate(*f->queue, {Kind::priority, Priority::low}, id)).value().changed.size(), 1U);
+  EXPECT_EQ(f->queue->find(id).value()->priority, Priority::low);
+  EXPECT_EQ(f->run(operate(*f->queue, {Kind::remove}, MessageId{77})).value().changed.size(), 0U);
+}
+
 TEST_F(QueueTest, LifetimeIsOverAfterFiveDays) {
   f->accept({"a@x.test"}, "body\r\n");
   const auto work = f->queue->take("x.test");

@@ -139,6 +139,8 @@ class Attacks(LabTest):
         for after in (1, 40, 150, 200, 800, 1500, 1900):
             interceptor = self.lab.intercept("drop", forward=f"{MX_ASIDE}:25", after=after)
             identities.append(self.lab.send(RECIPIENT))
+            # Where the last try found nobody, it waits with the others.
+            self.assertEqual(0, relay.command("queue", "retry", "--all").returncode)
             interceptor.wait_for_connections()
             interceptor.stop()
         honest = self.lab.intercept("drop", forward=f"{MX_ASIDE}:25", after=100_000_000)
