@@ -175,8 +175,14 @@ MessageId Queue::new_id() {
   return MessageId{last_id_};
 }
 
-// Never goes back, so that what has come due stays so.
-base::Time Queue::now() { return latest_ = std::max(latest_, clock_.now()); }
+base::Time Queue::now() {
+  const base::Time now = clock_.now();
+  latest_ = std::max(latest_, now);
+  return now;
+}
+
+// Never undone by a clock that is set back: an entry that was taken out as due must hold.
+bool Queue::has_come(base::Time due) { return due <= std::max(now(), latest_); }
 
 Turn Queue::turn_of(const Summary& summary) const {
   const std::uint32_t folded = summary.sender ^ summary.sender >> 16;
@@ -262,7 +268,7 @@ base::Result<std::optional<Work>> Queue::lease(Line::Entry entry, const std::str
     work.recipients.push_back(i);
     due = std::min(due, r.next_attempt);
   }
-  if (work.recipients.empty() || (!entry.forced && due > now())) return std::optional<Work>();
+  if (work.recipients.empty() || (!entry.forced && !has_come(due))) return std::optional<Work>();
   Active& mine = active_[entry.id.value];
   mine.message = std::move(*message);
   mine.leased.push_back(destination);

@@ -174,6 +174,7 @@ class Queue {
   base::Result<> summarize_all();
   MessageId new_id();
   base::Time now();
+  bool has_come(base::Time due);
   Turn turn_of(const Summary& summary) const;
   void enter(MessageId id, const Summary& summary);
   void put(store::Batch& batch, const Message& message, const Summary& summary) const;
@@ -195,7 +196,7 @@ class Queue {
   std::mt19937_64 random_;
   std::uint16_t salt_;  // so that nobody can choose whose turn he takes
   std::uint64_t last_id_ = 0;
-  base::Time latest_{};
+  base::Time latest_{};  // that the clock has shown
   Agenda agenda_;
   std::unordered_map<std::uint64_t, Active> active_;
   std::deque<MessageId> fresh_;  // in order of arrival; some have gone

@@ -301,6 +301,22 @@ TEST_F(QueueTest, WhatIsHeldIsNotTriedUntilItIsReleasedEvenAfterARestart) {
   EXPECT_TRUE(f->queue->take("y.test"));
 }
 
+// What came due stays so; what is put off then waits by the clock as it is now, and not for nothing.
+TEST_F(QueueTest, WhereTheClockIsSetBackWhatIsPutOffWaitsItsPause) {
+  f->clock.advance(2h);
+  f->accept({"a@x.test"}, "body\r\n");
+  f->clock.set(kStart);
+  auto work = f->queue->take("x.test");
+  ASSERT_TRUE(work);
+  ASSERT_TRUE(f->run(f->queue->record(*work, {outcome(0, Outcome::Kind::deferred)}, {})));
+  EXPECT_FALSE(f->queue->take("x.test"));
+  f->queue->poll();
+  EXPECT_FALSE(f->queue->take("x.test"));
+  f->clock.advance(5min + 1s);
+  f->queue->poll();
+  EXPECT_TRUE(f->queue->take("x.test"));
+}
+
 TEST_F(QueueTest, RequeuedItIsAsIfItHadJustCome) {
   using Kind = Operation::Kind;
   const MessageId id = f->accept({"a@x.test"}, "body\r\n");
