@@ -172,6 +172,8 @@ std::vector<std::string> Destinations::due_alarms() {
       forget_unused(state);
     } else if (s.waiting || s.failures > 0) {
       set_alarm(destination, s, std::max(s.forget, now + base::Seconds(1)));
+    } else {
+      forget_unused(state);
     }
     out.push_back(destination);
   }

@@ -72,6 +72,7 @@ class Destinations {
   void look_again(const std::string& destination, base::Time at);
   // Which may be tried again by now, or asked to be looked at. Once a second.
   std::vector<std::string> due_alarms();
+  std::size_t size() const { return states_.size(); }  // those of which anything is remembered
 
  private:
   struct State {

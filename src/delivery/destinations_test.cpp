@@ -52,6 +52,19 @@ TEST(Destinations, TheWindowGrowsOnSuccessAndShrinksOnFailure) {
   EXPECT_EQ(w.destinations.workers(kThere), 1U);
 }
 
+// One that had been looked at in between was remembered for ever.
+TEST(Destinations, NothingIsRememberedOfOneThatAnsweredAndIsLeft) {
+  World w;
+  w.fill();
+  w.destinations.unreachable(kThere, w.why(), std::nullopt, false);
+  w.destinations.look_again(kThere, kStart + 1min);
+  w.destinations.answered(kThere);
+  w.destinations.ended(kThere);
+  w.clock.advance(1min);
+  EXPECT_THAT(w.destinations.due_alarms(), ElementsAre(kThere));
+  EXPECT_EQ(w.destinations.size(), 0U);
+}
+
 // A server that lets only so many in is not dead.
 TEST(Destinations, WhereOthersAreConnectedAFailureLeavesOneAndNobodyWaits) {
   World w;
