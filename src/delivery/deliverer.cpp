@@ -96,6 +96,7 @@ io::Task<void> Deliverer::expire(std::string destination) {
     co_await finish(std::move(*work), std::move(outcomes), nullptr);
   }
   --workers_;
+  next_turns();
   if (const auto at = queue_.next_expiry(destination); at && destinations_.waits(destination))
     destinations_.look_again(destination, std::max(*at, tools_.clock.now() + base::Seconds(1)));
 }
@@ -459,7 +460,7 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
     problem = replies.error();
     // It said nothing to the message, which it does not take by what it offers.
     if (session->reusable()) break;
-    session.reset();
+    leave(work.destination, session).reset();
     // A kept session may have been closed by the server meanwhile: once more with a new one. Never where
     // it may have the message already.
     if (!reused || problem.unanswered) break;

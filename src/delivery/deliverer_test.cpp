@@ -1,0 +1,159 @@
+// Which destination's mail is tried when, over real connections to hosts on loopback, found by address
+// literals.
+#include "delivery/deliverer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "delivery/mail_host_fixture.hpp"
+
+namespace pinnace::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace fixture;
+
+constexpr const char* kHere = "[127.0.0.1]";
+constexpr const char* kThere = "[127.0.0.2]";
+
+io::Task<void> keep_id(queue::Queue::Writer writer, queue::MessageId& out, io::Loop& loop) {
+  const auto written = co_await writer.append("Subject: a\r\n\r\ntext\r\n");
+  EXPECT_TRUE(written);
+  const auto id = co_await writer.commit({});
+  EXPECT_TRUE(id);
+  out = *id;
+  loop.stop();
+}
+
+// The time of the queue is the test's, that of connections is real.
+class DelivererTest : public testing::Test {
+ protected:
+  DelivererTest() {
+    std::string name = testing::TempDir() + "pinnace_deliverer_XXXXXX";
+    folder = mkdtemp(name.data());
+    settings.hostname = "relay.test";
+    settings.connect_timeout = 5s;
+    db = std::move(store::Database::open(loop, folder, {}).value());
+    dns::Settings nothing;
+    nothing.stubs = {{"test.", "127.0.0.1@1"}};
+    resolver = std::move(dns::Resolver::create(loop, nothing).value());
+    routes = std::make_unique<discovery::Routes>(loop, *resolver);
+    fetcher = std::make_unique<http::Fetcher>(loop, tls::TrustStore::system(), http::Settings{});
+    sts = std::make_unique<discovery::StsPolicies>(loop, *resolver, nullptr, clock, *fetcher);
+    pins = std::make_unique<discovery::PinStore>(*db);
+    gatherer = std::make_unique<discovery::Gatherer>(clock, *routes, *sts, pins.get(), 25);
+  }
+  ~DelivererTest() override {
+    loop.drop_tasks();
+    std::filesystem::remove_all(folder);
+  }
+
+  void open_queue(queue::ScheduleSettings schedule) {
+    const auto on_due = [this](const std::string& destination) {
+      if (deliverer) deliverer->wake(destination);
+    };
+    queue = std::move(queue::Queue::open(loop, *db, clock, schedule, on_due).value());
+  }
+  queue::MessageId accept(const std::string& destination, const std::string& from = "a@x.test",
+                          const std::string& route = {}) {
+    queue::Envelope envelope;
+    envelope.reverse_path = from;
+    envelope.recipients.emplace_back("bob@" + destination);
+    envelope.route = route;
+    queue::MessageId id;
+    loop.spawn(keep_id(queue->begin(envelope), id, loop));
+    while (id.value == 0) loop.run();
+    return id;
+  }
+  void start() {
+    deliverer = std::make_unique<Deliverer>(Tools{loop, clock, settings, {}, tls::TrustStore::system()},
+                                            *queue, *gatherer, *pins);
+    for (const std::string& one : queue->due_destinations()) deliverer->wake(one);
+  }
+  // Lets all go on until it is so; false: it is not in ten seconds.
+  bool wait_for(const std::function<bool()>& so) {
+    const auto deadline = io::Steady::now() + 10s;
+    while (!so() && io::Steady::now() < deadline) {
+      loop.spawn(stop_soon(loop));
+      loop.run();
+    }
+    return so();
+  }
+  static io::Task<void> stop_soon(io::Loop& loop) {
+    io::Timer timer(loop);
+    const bool elapsed = co_await timer.wait(10ms);
+    EXPECT_TRUE(elapsed);
+    loop.stop();
+  }
+  std::uint32_t attempts(queue::MessageId id) {
+    const auto message = queue->find(id).value();
+    return message ? message->recipients.front().attempts : 0;
+  }
+
+  std::string folder;
+  base::ManualClock clock{kNow};
+  Settings settings;
+  io::Loop loop;
+  std::unique_ptr<store::Database> db;
+  std::unique_ptr<dns::Resolver> resolver;
+  std::unique_ptr<discovery::Routes> routes;
+  std::unique_ptr<http::Fetcher> fetcher;
+  std::unique_ptr<discovery::StsPolicies> sts;
+  std::unique_ptr<discovery::PinStore> pins;
+  std::unique_ptr<discovery::Gatherer> gatherer;
+  std::unique_ptr<Deliverer> deliverer;
+  std::unique_ptr<queue::Queue> queue;
+};
+
+// One session, and then nobody listens.
+io::Task<void> serve_once(io::Listener& listener, std::vector<std::string> replies) {
+  auto stream = co_await listener.accept();
+  if (!stream) co_return;
+  listener.close();
+  for (const std::string& reply : replies) {
+    const auto sent = co_await stream->write_all(reply);
+    char buffer[2048];
+    const auto n = co_await stream->read_some(buffer, sizeof buffer);
+    if (!sent || !n || *n == 0) co_return;
+  }
+}
+
+// The session that broke counted on as one over which the others reach the host: they were given back and
+// taken again without end.
+TEST_F(DelivererTest, WhereAHostDiesInTheMiddleOfASessionTheOthersWait) {
+  auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value();
+  settings.port = listener.local().port;
+  open_queue({});
+  accept(kHere);
+  const auto second = accept(kHere), third = accept(kHere);
+  loop.spawn(serve_once(listener, {"220 x.test\r\n", "250 x.test\r\n", "250 ok\r\n", "250 ok\r\n",
+                                   "354 go\r\n", "250 taken\r\n"}));
+  start();
+  ASSERT_TRUE(wait_for([&] { return deliverer->waits(kHere) != nullptr; }));
+  EXPECT_EQ(queue->stats().messages, 2U);
+  EXPECT_EQ(attempts(second), 1U);
+  EXPECT_TRUE(wait_for([&] { return attempts(third) == 1; }));
+}
+
+// A notice is due while the message that it is about is still given up, which has the last place.
+TEST_F(DelivererTest, WhoGivesUpExpiredMailMakesRoomForWhoWaitsForAConnection) {
+  auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.2:0").value()).value();
+  settings.port = listener.local().port;
+  settings.max_connections = 1;
+  open_queue({5min, 4h, 60s, 0.0});
+  const auto id = accept(kHere, std::string("a@") + kThere);
+  start();
+  ASSERT_TRUE(wait_for([&] { return attempts(id) == 1; }));
+  std::string heard;
+  int sessions = 0;
+  loop.spawn(
+      serve(listener, {"220 x.test\r\n", "250 x.test\r\n", "250 ok\r\n", "250 ok\r\n"}, heard, sessions));
+  clock.advance(61s);
+  EXPECT_TRUE(wait_for([&] { return sessions > 0; }));
+  EXPECT_EQ(queue->stats().messages, 1U);
+  listener.close();
+}
+
+}  // namespace
+}  // namespace pinnace::delivery
