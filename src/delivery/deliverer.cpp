@@ -314,7 +314,7 @@ std::vector<Outcome> Deliverer::without_session(const queue::Work& work, const T
                                                 const Trial& trial, bool connected) {
   std::vector<Outcome> outcomes = all(work, tried.problem, tried.host);
   if (trial.sent) destinations_.put_off(work.destination);
-  if (trial.sent || tried.problem.permanent) return outcomes;
+  if (trial.sent || tried.problem.permanent || tried.problem.ours) return outcomes;
   const auto not_before = trial.probed ? std::nullopt : trial.host_again;
   const auto then =
       destinations_.unreachable(work.destination, {tried.problem, tried.host, {}, {}}, not_before, connected);
@@ -390,9 +390,10 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
     auto opened = co_await fresh->open();
     report_advert_before_tls(*fresh);
     const bool unreachable = !opened && opened.error().unreachable;
+    const bool heard = opened || !(unreachable || opened.error().ours);
     if (unreachable) {
       hosts_.failed(address, opened.error().reason);
-    } else if (hosts_.answered(address)) {
+    } else if (heard && hosts_.answered(address)) {
       destinations_.release_for(target.host);
     }
     if (opened) {

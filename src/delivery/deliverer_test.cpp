@@ -155,5 +155,23 @@ TEST_F(DelivererTest, WhoGivesUpExpiredMailMakesRoomForWhoWaitsForAConnection) {
   listener.close();
 }
 
+// An address of ours that is none says nothing of the host, nor of mail that goes from another.
+TEST_F(DelivererTest, ASourceThatCannotBeUsedHoldsUpNothingOfOtherListeners) {
+  auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value();
+  settings.port = listener.local().port;
+  settings.sources["wrong"] = {io::IpAddress::parse("192.0.2.1").value()};
+  open_queue({});
+  const auto wrong = accept(kHere, "a@x.test", "wrong");
+  start();
+  ASSERT_TRUE(wait_for([&] { return attempts(wrong) == 1; }));
+  EXPECT_EQ(deliverer->waits(kHere), nullptr);
+  std::string heard;
+  int sessions = 0;
+  loop.spawn(serve(listener, {"220 x.test\r\n", "250 x.test\r\n"}, heard, sessions));
+  accept(kHere);
+  EXPECT_TRUE(wait_for([&] { return sessions > 0; }));
+  listener.close();
+}
+
 }  // namespace
 }  // namespace pinnace::delivery

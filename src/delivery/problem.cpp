@@ -41,6 +41,7 @@ void keep_worse(std::optional<Problem>& kept, Problem next) {
   main.reason += (take_next ? "; before it: " : "; then: ") + other.reason;
   main.failed.insert(main.failed.end(), other.failed.begin(), other.failed.end());
   main.unanswered = main.unanswered || other.unanswered;
+  main.ours = main.ours || other.ours;
   if (take_next) kept = std::move(next);
 }
 

@@ -20,6 +20,7 @@ struct Problem {
   bool policy = false;                 // a policy forbade it
   bool permanent = false;              // the server refused for good
   bool unreachable = false;            // no connection could be made
+  bool ours = false;                   // for a fault of this machine: it says nothing of any host
   bool unanswered = false;             // the whole message was sent, and the server may have it
 };
 

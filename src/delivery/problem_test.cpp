@@ -30,6 +30,17 @@ TEST(KeepWorse, APolicysRefusalDoesNotHideThatAServerMayHaveTheMessage) {
   }
 }
 
+TEST(KeepWorse, KeepsThatThisMachineIsAtFault) {
+  Problem ours = temporary("4.4.1", "cannot connect from there");
+  ours.ours = true;
+  for (const bool first : {true, false}) {
+    std::optional<Problem> kept;
+    keep_worse(kept, first ? ours : by_policy());
+    keep_worse(kept, first ? by_policy() : ours);
+    EXPECT_TRUE(kept->ours) << first;
+  }
+}
+
 TEST(KeepWorse, IsPermanentOnlyWhereAllAre) {
   std::optional<Problem> kept;
   keep_worse(kept, permanent("5.1.2", "no address"));

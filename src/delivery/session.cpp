@@ -18,7 +18,9 @@ Session::Session(Tools& tools, std::shared_ptr<const policy::Decision> decision,
 
 Problem Session::lost(const base::Error& error) const {
   Problem p;
-  p.status = error.code == "io.connect" || error.code == "io.timeout" ? "4.4.1" : "4.4.2";
+  const bool unreached =
+      error.code == "io.connect" || error.code == "io.source" || error.code == "io.timeout";
+  p.status = unreached ? "4.4.1" : "4.4.2";
   p.reason = fmt::format("{}: {}", host_name_, error.detail);
   return p;
 }
@@ -95,7 +97,8 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   auto connected = co_await io::connect(tools_.loop, to, tools_.settings.connect_timeout, source);
   if (!connected) {
     Problem p = lost(connected.error());
-    p.unreachable = true;
+    p.ours = connected.error().code == "io.source";
+    p.unreachable = !p.ours;
     co_return std::unexpected(p);
   }
   stream_ = std::make_unique<io::Stream>(std::move(*connected));

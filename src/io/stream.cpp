@@ -335,7 +335,7 @@ Task<base::Result<Stream>> connect(Loop& loop, Endpoint to, base::Milliseconds t
     from.address = *source;
     SocketAddress local = to_socket_address(from);
     if (::bind(fd, local.get(), local.size) != 0) {
-      co_return base::fail("io.connect",
+      co_return base::fail("io.source",
                            fmt::format("cannot connect from {}: {}", source->str(), std::strerror(errno)));
     }
   }

@@ -84,7 +84,7 @@ class Listener {
   std::unique_ptr<Impl> impl_;
 };
 
-// Errors: "io.connect" (with the system's reason), "io.timeout".
+// Errors: "io.connect" (with the system's reason), "io.source" (no connection can begin there), "io.timeout".
 Task<base::Result<Stream>> connect(Loop& loop, Endpoint to, base::Milliseconds timeout,
                                    std::optional<IpAddress> source = std::nullopt);
 
