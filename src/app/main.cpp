@@ -27,12 +27,18 @@ void add_service_options(CLI::App* command, app::Service& service) {
 }
 
 void add_selection(CLI::App* command, app::QueueRequest& request) {
+  // An empty one, as a script may give it, would select more than was meant.
+  const auto said = [](const std::string& text) {
+    return text.empty() ? std::string("is empty: say what it shall be, or leave it out") : std::string();
+  };
   command->add_option("ID,--id", request.ids, "Messages, as 'queue list' names them");
-  command->add_option("--domain", request.domain, "With a recipient in this domain who waits");
-  command->add_option("--sender", request.sender,
-                      "With this reverse-path; '<>' the null one, '@DOMAIN' any of that domain");
-  command->add_option("--reason", request.reason, "With this text in why a recipient waits");
-  command->add_option("--older-than", request.older_than, "Here for longer than this: 2h, 3d");
+  command->add_option("--domain", request.domain, "With a recipient in this domain who waits")->check(said);
+  command
+      ->add_option("--sender", request.sender,
+                   "With this reverse-path; '<>' the null one, '@DOMAIN' any of that domain")
+      ->check(said);
+  command->add_option("--reason", request.reason, "With this text in why a recipient waits")->check(said);
+  command->add_option("--older-than", request.older_than, "Here for longer than this: 2h, 3d")->check(said);
   command->add_flag("--held", request.held, "Held by an operator");
 }
 

@@ -28,6 +28,12 @@ bool flag(const json::object& request, std::string_view key) {
 }  // namespace
 
 base::Result<QueueQuery> QueueQuery::parse(const json::object& request, base::Time now) {
+  // What is said and cannot be read would else select more than was meant.
+  for (const char* key : {"domain", "sender", "reason", "older_than"}) {
+    if (!request.contains(key) || !text(request, key).empty()) continue;
+    return base::fail("api.command",
+                      fmt::format("'{}' is empty: say what it shall be, or leave it out", key));
+  }
   QueueQuery q;
   if (const auto* ids = request.if_contains("ids"); ids && ids->is_array()) {
     for (const json::value& one : ids->as_array()) {
