@@ -130,7 +130,10 @@ base::Result<RelayQueue::Page> RelayQueue::page(const json::object& request, con
   const auto after = queue::MessageId::parse(text(request, "after")).value_or(queue::MessageId{});
   auto looked_at = queue_.list(after, kPage);
   if (!looked_at) return std::unexpected(looked_at.error());
-  if (looked_at->size() == kPage) out.next = json::string(looked_at->back().id.str());
+  std::size_t recipients = 0;
+  for (const queue::Message& one : *looked_at) recipients += one.recipients.size();
+  const bool full = looked_at->size() == kPage || recipients >= queue::Queue::kListedRecipients;
+  if (full) out.next = json::string(looked_at->back().id.str());
   for (queue::Message& one : *looked_at) {
     share_reason(one);
     if (query.matches(one)) out.messages.push_back(std::move(one));

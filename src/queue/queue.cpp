@@ -399,11 +399,13 @@ base::Result<std::string> Queue::body_chunk(const Message& message, std::uint32_
 
 base::Result<std::vector<Message>> Queue::list(MessageId after, std::size_t limit) const {
   std::vector<Message> out;
+  std::size_t recipients = 0;
   base::Result<> result;
   const auto one = [&](std::string_view key, std::string_view record) {
-    if (out.size() == limit) return false;
+    if (out.size() == limit || recipients >= kListedRecipients) return false;
     auto message = Message::decode(MessageId{id_of_key(key)}, record);
     if (message) {
+      recipients += message->recipients.size();
       out.push_back(std::move(*message));
     } else {
       result = std::unexpected(message.error());

@@ -143,7 +143,9 @@ class Queue {
   // second by the queue itself.
   bool poll();
 
-  // For operators. `list` gives at most `limit` messages behind `after`, in order of arrival.
+  // For operators. `list` gives at most `limit` messages behind `after`, in order of arrival, and ends with
+  // the one that makes it kListedRecipients or more.
+  static constexpr std::size_t kListedRecipients = 10'000;
   base::Result<std::vector<Message>> list(MessageId after, std::size_t limit) const;
   base::Result<std::optional<Message>> find(MessageId id) const;
   // Makes waiting recipients due now, before others; false: no such message.

@@ -317,6 +317,18 @@ TEST_F(QueueTest, WhereTheClockIsSetBackWhatIsPutOffWaitsItsPause) {
   EXPECT_TRUE(f->queue->take("x.test"));
 }
 
+// A thousand messages of a list, each to a thousand, are more than may be in memory at once.
+TEST_F(QueueTest, AListEndsWhereItsRecipientsAreMany) {
+  const std::vector<std::string> many(Queue::kListedRecipients / 2, "a@x.test");
+  std::vector<MessageId> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(f->accept(many, "body\r\n"));
+  const auto first = f->queue->list({}, 1000).value();
+  ASSERT_EQ(first.size(), 2U);
+  const auto rest = f->queue->list(first.back().id, 1000).value();
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest.front().id, ids.back());
+}
+
 TEST_F(QueueTest, RequeuedItIsAsIfItHadJustCome) {
   using Kind = Operation::Kind;
   const MessageId id = f->accept({"a@x.test"}, "body\r\n");
