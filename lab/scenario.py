@@ -151,8 +151,12 @@ class Scenario:
         self.timeline.attack(f"interceptor at {MX}:25: {trial.attack}")
         earlier = len(lab.relay.held(RECEIVER))
         self.send(RECEIVER)
+        if earlier:
+            # It waits with those before it, until the destination's pause ends or an operator ends it.
+            self.timeline.note("pinnace queue retry --domain receiver.test")
+            lab.relay.command("queue", "retry", "--domain", "receiver.test")
         held = self.timeline.becomes(
-            lambda: lab.relay.held(RECEIVER)[earlier:],
+            lambda: [one for one in lab.relay.held(RECEIVER)[earlier:] if re.search(trial.reason, one["reason"], re.I)],
             "it is put off",
             lambda: f"the end of the relay's log is\n{lab.relay.output()[-1500:]}",
         )[-1]

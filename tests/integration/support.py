@@ -67,9 +67,11 @@ class PolicyTest(LabTest):
         self.assertRegex(line, r" tls=TLSv1\.[23]/")
 
     def assert_held(self, recipient, status, reason):
-        entry = self.lab.relay.wait_for_held(recipient)
+        def held():
+            return [entry for entry in self.lab.relay.held(recipient) if re.search(reason, entry["reason"])]
+
+        entry = wait_for(held, lambda: f"{recipient} to be held for {reason}: {self.lab.relay.held(recipient)}")[-1]
         self.assertEqual(status, entry["last_status"], entry)
-        self.assertRegex(entry["reason"], reason)
 
     def received(self, identity):
         return any(identity.encode() in message for message in self.receiver.messages())
