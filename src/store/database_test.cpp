@@ -98,7 +98,9 @@ TEST(Database, NewerFormatIsRefusedAndNamed) {
     rocksdb::DB* raw = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
-    for (const char* name : {"default", "messages", "bodies", "pins", "sts"}) {
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, folder.path, &names).ok());
+    for (const std::string& name : names) {
       families.emplace_back(name, rocksdb::ColumnFamilyOptions());
     }
     ASSERT_TRUE(rocksdb::DB::Open({}, folder.path, families, &handles, &raw).ok());
