@@ -6,6 +6,9 @@ from programs import wait_for
 from support import LabTest
 
 
+ONE_EACH = {"messages_per_connection": 1}  # else a session waits a little for the next message
+
+
 class Resumption(LabTest):
     def tls_of(self, recipient, count):
         """The field tls= of each of so many deliveries to this address."""
@@ -23,7 +26,7 @@ class Resumption(LabTest):
             self.lab.relay.wait_until_empty()
 
     def test_a_session_with_postfix_is_resumed_under_the_same_decision_only(self):
-        relay = self.relay(rule=[{"domain": "plain.test", "tls": "encrypt"}]).start()
+        relay = self.relay(delivery=ONE_EACH, rule=[{"domain": "plain.test", "tls": "encrypt"}]).start()
         self.deliver("rita@plain.test", self.lab.plain, 4)
         # Postfix gives one ticket with a full handshake and none with a resumed one; each is used once.
         for full, tls in zip((True, False, True, False), self.tls_of("rita@plain.test", 4), strict=True):
@@ -38,7 +41,7 @@ class Resumption(LabTest):
         self.assertIn("/resumed", resumed)
 
     def test_none_is_resumed_where_the_operator_says_so(self):
-        self.relay(delivery={"resumption_lifetime": "0s"}).start()
+        self.relay(delivery={**ONE_EACH, "resumption_lifetime": "0s"}).start()
         self.deliver("ruth@plain.test", self.lab.plain, 2)
         self.assertNotIn("resumed", " ".join(self.tls_of("ruth@plain.test", 2)))
 
@@ -46,7 +49,7 @@ class Resumption(LabTest):
     # change of the pins ends them.
     def test_pins_bind_a_resumed_session_as_any_other(self):
         gate = self.gate().start()
-        relay = self.relay(pins={"noting": "first-use"}).start()
+        relay = self.relay(delivery=ONE_EACH, pins={"noting": "first-use"}).start()
         self.deliver("rolf@receiver.test", self.lab.receiver, 3)
         first, second, third = self.tls_of("rolf@receiver.test", 3)
         self.assertNotIn("resumed", first)
