@@ -81,14 +81,36 @@ io::Task<void> Deliverer::watch_clock() {
   }
 }
 
+namespace {
+
+bool failed_by_sts(const Problem& problem) {
+  return std::any_of(problem.failed.begin(), problem.failed.end(), [](policy::Source s) {
+    return s == policy::Source::sts || s == policy::Source::sts_pins;
+  });
+}
+
+}  // namespace
+
 // Gives up what is past its lifetime of a destination's mail, for the reason for which all of it waits.
 io::Task<void> Deliverer::expire(std::string destination) {
   ++workers_;
+  bool looked = false;  // for a newer policy
   for (std::size_t n = queue_.promote_expired(destination); n > 0 && !stopping_; --n) {
     auto work = queue_.take(destination);
     if (!work) break;
-    const WaitingTogether* why = destinations_.waits(destination);
-    if (!why || !queue_.expired(*work->message)) {
+    const WaitingTogether* waits = destinations_.waits(destination);
+    const std::optional<WaitingTogether> why = waits ? std::optional(*waits) : std::nullopt;
+    bool newer = false;
+    // RFC 8461 5: before it is given up, whatever another message found.
+    if (why && !looked && failed_by_sts(why->problem)) {
+      looked = true;
+      const auto known = co_await targets_.domain(work->domain);
+      std::optional<discovery::DomainFacts> found;
+      if (known) found = co_await newer_policy(*work, *known);
+      newer = found.has_value();
+    }
+    if (newer) destinations_.release(destination);
+    if (!why || newer || !queue_.expired(*work->message)) {
       queue_.give_back(std::move(*work));
       break;
     }
@@ -97,8 +119,11 @@ io::Task<void> Deliverer::expire(std::string destination) {
   }
   --workers_;
   next_turns();
-  if (const auto at = queue_.next_expiry(destination); at && destinations_.waits(destination))
+  if (!destinations_.waits(destination)) {
+    if (queue_.has_due(destination)) wake(destination);
+  } else if (const auto at = queue_.next_expiry(destination)) {
     destinations_.look_again(destination, std::max(*at, tools_.clock.now() + base::Seconds(1)));
+  }
 }
 
 // Whoever waits for a connection longest is next.
@@ -272,6 +297,21 @@ std::optional<Problem> Deliverer::without_hosts(const discovery::DomainFacts& do
   return believed(domain, permanent("5.4.6", "the MX of " + domain.domain + " is this relay itself"));
 }
 
+// Asks the DNS for a newer MTA-STS policy than what is known; nothing where there is none.
+io::Task<std::optional<discovery::DomainFacts>> Deliverer::newer_policy(const queue::Work& work,
+                                                                        discovery::DomainFacts known) {
+  const auto before = known.sts->cached ? known.sts->cached->fetched : base::Time{};
+  co_await gatherer_.check_sts_again(work.domain);
+  const auto again = co_await gatherer_.domain(work.domain);
+  const auto after = again && again->sts->cached ? again->sts->cached->fetched : base::Time{};
+  std::optional<discovery::DomainFacts> newer;
+  if (again && after != before) newer = *again;
+  base::log_info(
+      "sts_checked_again",
+      {{"id", work.message->id.str()}, {"domain", work.domain}, {"fetched", newer ? "anew" : "nothing new"}});
+  co_return newer;
+}
+
 io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
                                                   std::unique_ptr<Session>& session) {
   const auto domain = co_await targets_.domain(work.domain);
@@ -280,24 +320,10 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
   // Hosts that keep us waiting must not hold a worker for ever.
   Trial trial{.until = io::Steady::now() + tools_.settings.attempt_timeout};
   Tried tried = co_await try_hosts(work, facts, trial, session);
-  const auto& failed = tried.problem.failed;
-  const bool by_sts = std::any_of(failed.begin(), failed.end(), [](policy::Source s) {
-    return s == policy::Source::sts || s == policy::Source::sts_pins;
-  });
-  if (tried.outcomes.empty() && by_sts && !tried.problem.unanswered) {
-    // RFC 8461 5: before the message waits, and so before it is ever given up.
-    const auto before = facts.sts->cached ? facts.sts->cached->fetched : base::Time{};
-    co_await gatherer_.check_sts_again(work.domain);
-    const auto again = co_await gatherer_.domain(work.domain);
-    const auto after = again && again->sts->cached ? again->sts->cached->fetched : base::Time{};
-    const bool another = again && after != before;
-    base::log_info("sts_checked_again", {{"id", work.message->id.str()},
-                                         {"domain", work.domain},
-                                         {"fetched", another ? "anew" : "nothing new"}});
-    if (another) {
-      facts = *again;
-      tried = co_await try_hosts(work, facts, trial, session);
-    }
+  if (tried.outcomes.empty() && failed_by_sts(tried.problem) && !tried.problem.unanswered) {
+    // RFC 8461 5: before the message waits.
+    const auto newer = co_await newer_policy(work, facts);
+    if (newer) tried = co_await try_hosts(work, *newer, trial, session);
   }
   if (tried.outcomes.empty()) co_return without_session(work, tried, trial, session != nullptr);
   const bool taken = std::any_of(tried.outcomes.begin(), tried.outcomes.end(),

@@ -69,6 +69,8 @@ class Deliverer {
   bool wake_idle(const std::string& destination);
   io::Task<void> deliver(queue::Work work, std::unique_ptr<Session>& session);
   io::Task<void> finish(queue::Work work, std::vector<queue::Outcome> outcomes, const Session* session);
+  io::Task<std::optional<discovery::DomainFacts>> newer_policy(const queue::Work& work,
+                                                               discovery::DomainFacts known);
   io::Task<std::vector<queue::Outcome>> attempt(const queue::Work& work, std::unique_ptr<Session>& session);
   std::vector<queue::Outcome> without_session(const queue::Work& work, const Tried& tried, const Trial& trial,
                                               bool connected);
