@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "app/listeners_config.hpp"
+#include "app/routes_config.hpp"
 #include "app/rules_config.hpp"
 #include "app/toml_section.hpp"
 #include "names/domain.hpp"
@@ -163,6 +164,7 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   read_dns(*file, c);
   read_listeners(*file, s, c);
   c.client_certificates = read_client_certificates(*file);
+  c.routes = read_routes(*file);
   c.rules = std::make_shared<const policy::RuleBook>(read_rules(*file, c.client_certificates, now));
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;

@@ -9,6 +9,7 @@
 #include "app/rules_config.hpp"
 #include "base/log.hpp"
 #include "delivery/settings.hpp"
+#include "discovery/next_hops.hpp"
 #include "dns/resolver.hpp"
 #include "gate/gate.hpp"
 #include "policy/rule.hpp"
@@ -46,6 +47,7 @@ struct RelayConfig {
   std::string roots;  // empty: the system's
   std::shared_ptr<const policy::RuleBook> rules = std::make_shared<const policy::RuleBook>();  // never null
   ClientCertificates client_certificates;
+  discovery::FixedRoutes routes;
   base::Milliseconds sts_timeout = std::chrono::minutes(1);  // RFC 8461 3.3: for one policy
   std::vector<io::Network> sts_allowed;  // addresses that policy hosts may have although not public
 };

@@ -88,16 +88,22 @@ Node host_node(const json::value& host) {
     out.below.push_back(
         {fmt::format("addresses: {} (DNSSEC: {})", joined(host, "addresses"), str(host, "dnssec")), {}});
     out.below.push_back(tlsa_node(host.at("tlsa")));
-    out.below.push_back(decision_node(host.at("decision")));
   }
+  if (o.contains("decision")) out.below.push_back(decision_node(host.at("decision")));
   if (!usable) out.below.push_back({"why: " + str(host, "problem"), {}});
   return out;
 }
 
 void show(const json::value& answer) {
   Node root{str(answer, "recipient"), {}};
-  root.below.push_back(mx_node(answer.at("mx")));
-  root.below.push_back(sts_node(answer.at("sts")));
+  const json::object& all = answer.as_object();
+  if (all.contains("route") && all.at("route").is_string()) {
+    // Neither the MX nor the MTA-STS policy was asked for.
+    root.below.push_back({"route: " + str(answer, "route"), {}});
+  } else {
+    root.below.push_back(mx_node(answer.at("mx")));
+    root.below.push_back(sts_node(answer.at("sts")));
+  }
   for (const auto& host : answer.at("hosts").as_array()) root.below.push_back(host_node(host));
   root.below.push_back({str(answer, "verdict"), {}});
   fmt::print("{}{}\n", printable(root.text),

@@ -21,11 +21,13 @@ io::Task<json::object> explain_host(discovery::Gatherer& gatherer, discovery::Do
     out["problem"] = found.error().detail;
     co_return out;
   }
-  json::array addresses;
-  for (const auto& address : found->addresses->addresses) addresses.emplace_back(address.str());
-  out["addresses"] = std::move(addresses);
-  out["dnssec"] = to_string(found->addresses->security);
-  out["tlsa"] = to_json(found->facts.tlsa);
+  if (!found->facts.local) {
+    json::array addresses;
+    for (const auto& address : found->addresses->addresses) addresses.emplace_back(address.str());
+    out["addresses"] = std::move(addresses);
+    out["dnssec"] = to_string(found->addresses->security);
+    out["tlsa"] = to_json(found->facts.tlsa);
+  }
   found->facts.wish = wish;
   const policy::Decision decision = policy::decide(found->facts);
   const policy::Verdict verdict = policy::judge_forbidden(decision);
@@ -91,6 +93,7 @@ io::Task<base::Result<json::value>> explain(discovery::Gatherer& gatherer, Quest
   out["wish"] = question.wish == policy::Wish::require ? json::value("requiretls")
                 : question.wish == policy::Wish::waive ? json::value("tls-required-no")
                                                        : json::value(nullptr);
+  out["route"] = domain->route ? json::value(domain->route->str()) : json::value(nullptr);
   out["mx"] = to_json(*domain->hosts);
   out["sts"] = to_json(*domain->sts);
   out["hosts"] = std::move(hosts);

@@ -14,9 +14,9 @@ struct Question {
 };
 base::Result<Question> read_question(const std::string& recipient, bool requiretls, bool tls_required_no);
 
-// {"recipient", "domain", "wish", "mx", "sts", "hosts": [{"host", "addresses", "dnssec", "tlsa", "decision",
-// "usable", "problem"}], "usable", "verdict"}. Errors are the store's: what cannot be looked up is part of
-// the answer.
+// {"recipient", "domain", "wish", "route", "mx", "sts", "hosts": [{"host", "addresses", "dnssec", "tlsa",
+// "decision", "usable", "problem"}], "usable", "verdict"}. Errors are the store's: what cannot be looked up
+// is part of the answer.
 io::Task<base::Result<boost::json::value>> explain(discovery::Gatherer& gatherer, Question question);
 
 }  // namespace pinnace::app

@@ -36,6 +36,7 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
   if (auto loaded = sts.load(); !loaded) return std::unexpected(loaded.error());
   discovery::Gatherer gatherer(clock, routes, sts, &pins, config.delivery.port);
   gatherer.set_rules(config.rules);
+  gatherer.set_routes(config.routes);
   std::unique_ptr<delivery::Deliverer> deliverer;
   auto queue =
       queue::Queue::open(loop, **db, clock, config.queue, [&deliverer](const std::string& destination) {

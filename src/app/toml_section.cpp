@@ -166,6 +166,12 @@ std::vector<std::string> TomlSection::texts(const std::string& key, bool require
   return out;
 }
 
+std::vector<std::string> TomlSection::one_or_more(const std::string& key) {
+  const toml::node* node = node_of(find(key));
+  if (node && node->is_string()) return {node->as_string()->get()};
+  return texts(key, true);
+}
+
 std::int64_t TomlSection::integer(const std::string& key, std::int64_t fallback, std::int64_t least,
                                   std::int64_t most) {
   const toml::node* node = node_of(find(key));

@@ -22,6 +22,7 @@ class TomlSection {
   std::string text(const std::string& key, std::string fallback);
   std::string required_text(const std::string& key);
   std::vector<std::string> texts(const std::string& key, bool required);
+  std::vector<std::string> one_or_more(const std::string& key);  // a text alone, or a list of them
   std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t least, std::int64_t most);
   bool flag(const std::string& key, bool fallback);
   double number(const std::string& key, double fallback, double least, double most);

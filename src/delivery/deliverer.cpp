@@ -381,6 +381,7 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
     Problem session_problem;
     out.outcomes = co_await over_session(work, session, **at, trial, session_problem);
     if (!out.outcomes.empty()) co_return out;
+    out.host = (*at)->host;
     const bool unanswered = session_problem.unanswered;
     session_problem.decision = (*at)->decision->sentence();
     keep_worse(problem, std::move(session_problem));
@@ -400,9 +401,9 @@ io::Task<void> goodbye(std::unique_ptr<Session> session) { co_await session->qui
 io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target& target, Trial& trial,
                                            std::unique_ptr<Session>& session) {
   std::optional<Problem> problem;
-  for (const io::IpAddress& address : target.addresses) {
+  for (const io::Endpoint& at : target.addresses) {
     if (problem && io::Steady::now() >= trial.until) break;
-    if (const auto known = hosts_.known(address)) {
+    if (const auto known = hosts_.known(at.str())) {
       Problem p = temporary(
           "4.4.1", known->reason + " (not tried again before " + base::format_time(known->until) + ")");
       p.unreachable = true;
@@ -411,22 +412,22 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
       continue;
     }
     trial.probed = true;
-    auto fresh =
-        std::make_unique<Session>(tools_, target.decision, target.host, address, work.message->route);
+    Peer peer{target.host, at, target.protocol};
+    auto fresh = std::make_unique<Session>(tools_, target.decision, std::move(peer), work.message->route);
     auto opened = co_await fresh->open();
     report_advert_before_tls(*fresh);
     const bool unreachable = !opened && opened.error().unreachable;
     const bool heard = opened || !(unreachable || opened.error().ours);
     if (unreachable) {
-      hosts_.failed(address, opened.error().reason);
-    } else if (heard && hosts_.answered(address)) {
+      hosts_.failed(at.str(), opened.error().reason);
+    } else if (heard && hosts_.answered(at.str())) {
       destinations_.release_for(target.host);
     }
     if (opened) {
       session = std::move(fresh);
       destinations_.connected(work.destination, true);
       destinations_.answered(work.destination);
-      co_await learn_host(tools_, pins_, *session, gatherer_.binding_name(target.host));
+      co_await learn_host(tools_, pins_, *session, target.binding);
       co_return true;
     }
     log_refused(work, *fresh, opened.error());
@@ -476,12 +477,16 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         if (o.status.empty()) o.status = r.positive() ? "2.0.0" : r.permanent() ? "5.0.0" : "4.0.0";
         o.reply = r.text();
         o.policy = policy;
-        o.onward = session->capabilities().has("DSN") ? Outcome::Onward::told : Outcome::Onward::untold;
+        o.onward = session->capabilities().has("DSN") ? Outcome::Onward::told
+                   : session->final_delivery()        ? Outcome::Onward::mailbox
+                                                      : Outcome::Onward::untold;
         o.reason = r.positive() ? "accepted" : target.host + " refuses the recipient or the message";
         accepted = accepted || r.positive();
         out.push_back(std::move(o));
       }
-      if (accepted) co_await learn_domain(tools_, pins_, *session, work.domain);
+      // A host of the operator's teaches nothing of the domain.
+      if (accepted && session->decision().mx != policy::MxVouched::route)
+        co_await learn_domain(tools_, pins_, *session, work.domain);
       co_return out;
     }
     problem = replies.error();
@@ -502,7 +507,7 @@ using Fields = std::vector<base::Field>;
 // What every line about an attempt says of it.
 void add_connection(Fields& fields, const std::string& host, const Session* session) {
   fields.push_back({"host", host});
-  fields.push_back({"address", session ? session->address().str() : "-"});
+  fields.push_back({"address", session ? session->address() : "-"});
   fields.push_back({"tls", session ? session->tls_text() : "none"});
   fields.push_back({"verified_by", session ? session->verified_by() : "-"});
   fields.push_back({"policy", session ? session->decision().summary() : "-"});

@@ -158,7 +158,7 @@ TEST(Destinations, WhatNobodyWaitsForIsForgotten) {
 // Ten thousand domains at one dead host cost it one connection a pause.
 TEST(UnreachableHosts, OneOfAllWhoAskTriesItWhenItsPauseIsOver) {
   World w;
-  const auto address = io::IpAddress::parse("192.0.2.1").value();
+  const std::string address = "192.0.2.1:25";
   std::vector<int> tries;
   for (int minute = 0; minute < 60; ++minute) {
     for (int domain = 0; domain < 10'000; ++domain) {

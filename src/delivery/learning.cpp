@@ -9,9 +9,8 @@ namespace {
 
 void report(const pins::Noted& noted, const Session& session) {
   for (const pins::Event& e : noted.events) {
-    base::log_info(
-        pins::to_string(e.kind),
-        {{"host", session.host_name()}, {"address", session.address().str()}, {"what", e.sentence}});
+    base::log_info(pins::to_string(e.kind),
+                   {{"host", session.host_name()}, {"address", session.address()}, {"what", e.sentence}});
   }
 }
 
@@ -30,9 +29,8 @@ Heard hear(const Session& session) {
   out.invalid = !parsed.advert;
   out.advert = std::move(parsed.advert);
   for (const std::string& problem : parsed.problems) {
-    base::log_warning(
-        out.invalid ? "pins_advert_invalid" : "pins_advert_problem",
-        {{"host", session.host_name()}, {"address", session.address().str()}, {"problem", problem}});
+    base::log_warning(out.invalid ? "pins_advert_invalid" : "pins_advert_problem",
+                      {{"host", session.host_name()}, {"address", session.address()}, {"problem", problem}});
   }
   return out;
 }
@@ -44,7 +42,7 @@ pins::Session facts(Tools& tools, const Session& session, const Heard& heard,
   s.clean_start = session.in_tls();  // smtp::Client ends a session whose buffer was not empty
   s.invalid_advert = heard.invalid;
   s.host = session.host_name();
-  s.from = session.address().str();
+  s.from = session.address();
   s.chain = session.handshake().chain.pins();
   if (heard.advert) {
     std::vector<pins::Pin> pins;
@@ -126,7 +124,7 @@ void report_advert_before_tls(const Session& session) {
       // Nothing of it is used: it is how a forged reply would plant pins.
       base::log_warning(
           "advert_before_tls",
-          {{"host", session.host_name()}, {"address", session.address().str()}, {"keyword", keyword}});
+          {{"host", session.host_name()}, {"address", session.address()}, {"keyword", keyword}});
     }
   }
 }

@@ -107,7 +107,8 @@ void judge(const policy::Decision& decision, const Session& session, Probed& out
 io::Task<Probed> probe(Tools& tools, ProbeOrder order) {
   Probed out;
   out.address = order.address;
-  Session session(tools, tested(order.decision), order.host, order.address);
+  Peer peer{order.host, {order.address, tools.settings.port, {}}};
+  Session session(tools, tested(order.decision), std::move(peer));
   const auto opened = co_await session.open_once();
   const std::string broken = session.tls_problem();
   out.tls_broken = !broken.empty();

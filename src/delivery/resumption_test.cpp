@@ -39,8 +39,8 @@ class ResumptionTest : public testing::TestWithParam<int> {
     settings.port = host.port;
     settings.greeting_timeout = 5s;
     Tools tools{loop, clock, settings, {}, roots_of(root), cache};
-    Session session(tools, std::make_shared<const policy::Decision>(decision), "mx.x.test",
-                    io::IpAddress::parse("127.0.0.1").value());
+    Session session(tools, std::make_shared<const policy::Decision>(decision),
+                    Peer{"mx.x.test", {io::IpAddress::parse("127.0.0.1").value(), settings.port, {}}});
     std::optional<Attempt<bool>> out;
     loop.spawn(open_and_quit(session, out, loop));
     loop.run();
@@ -176,8 +176,8 @@ TEST_P(ResumptionTest, NoMessageBeginsInAConnectionThatIsTooOld) {
   settings.port = host.port;
   settings.connection_lifetime = 1h;
   Tools tools{loop, clock, settings, {}, roots_of(root), cache};
-  Session session(tools, std::make_shared<const policy::Decision>(decision()), "mx.x.test",
-                  io::IpAddress::parse("127.0.0.1").value());
+  Session session(tools, std::make_shared<const policy::Decision>(decision()),
+                  Peer{"mx.x.test", {io::IpAddress::parse("127.0.0.1").value(), settings.port, {}}});
   EXPECT_FALSE(session.reusable()) << "not opened";
   loop.spawn(open_only(session, loop));
   loop.run();

@@ -8,12 +8,12 @@ namespace pinnace::delivery {
 
 using Kind = smtp::Client::Kind;
 
-Session::Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, std::string host_name,
-                 io::IpAddress address, std::string route)
+Session::Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, Peer peer, std::string route)
     : tools_(tools),
       decision_(std::move(decision)),
-      host_name_(std::move(host_name)),
-      address_(address),
+      host_name_(std::move(peer.host)),
+      at_(std::move(peer.at)),
+      protocol_(peer.protocol),
       sources_(tools.settings.sources_of(route)) {}
 
 Problem Session::lost(const base::Error& error) const {
@@ -31,7 +31,7 @@ Problem Session::failed() const {
   const smtp::Client::Failure& f = client_->failure();
   Problem p;
   p.status = "4.4.2";
-  p.reason = fmt::format("{} ({}): {}", host_name_, address_.str(), f.detail);
+  p.reason = fmt::format("{} ({}): {}", host_name_, address(), f.detail);
   p.unanswered = f.unanswered;
   if (f.reply) {
     p.reply = f.reply->text();
@@ -45,9 +45,9 @@ Problem Session::failed() const {
   }
   const bool no_tls = f.why == Why::no_starttls || f.why == Why::starttls_refused || f.why == Why::injected;
   const bool no_ehlo = f.why == Why::refused && decision_->tls_required && !client_->in_tls() && f.reply &&
-                       f.detail.find("EHLO") != std::string::npos;
+                       f.detail.find("HLO") != std::string::npos;
   if (no_tls || no_ehlo) {
-    const policy::Verdict v = policy::judge_without_tls(*decision_, f.detail, address_.str());
+    const policy::Verdict v = policy::judge_without_tls(*decision_, f.detail, address());
     p.policy = true;
     p.permanent = v.permanent;
     p.status = v.usable ? "4.7.5" : v.status;
@@ -75,10 +75,10 @@ io::Task<Attempt<bool>> Session::open() {
   // Opportunistic TLS (RFC 7435): where nothing demands it, TLS that fails is no worse than none.
   if (!opened && handshake_failure_ && !decision_->tls_required) {
     base::log_warning("tls_failed_sending_without",
-                      {{"host", host_name_}, {"address", address_.str()}, {"reason", opened.error().reason}});
+                      {{"host", host_name_}, {"address", address()}, {"reason", opened.error().reason}});
     opened = co_await try_open(smtp::Client::Tls::none);
   }
-  if (opened && !client_->in_tls()) report(policy::judge_without_tls(*decision_, "no TLS", address_.str()));
+  if (opened && !client_->in_tls()) report(policy::judge_without_tls(*decision_, "no TLS", address()));
   co_return opened;
 }
 
@@ -86,15 +86,12 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   handshake_failure_.reset();
   handshake_ = {};
   findings_.clear();
-  io::Endpoint to;
-  to.address = address_;
-  to.port = tools_.settings.port;
   std::optional<io::IpAddress> source;
   for (const io::IpAddress& one : sources_) {
-    if (one.is_v4() == address_.is_v4()) source = one;
+    if (one.is_v4() == at_.address.is_v4()) source = one;
   }
   const auto started = io::Steady::now();
-  auto connected = co_await io::connect(tools_.loop, to, tools_.settings.connect_timeout, source);
+  auto connected = co_await io::connect(tools_.loop, at_, tools_.settings.connect_timeout, source);
   if (!connected) {
     Problem p = lost(connected.error());
     p.ours = connected.error().code == "io.source";
@@ -107,7 +104,7 @@ io::Task<Attempt<bool>> Session::try_open(smtp::Client::Tls tls) {
   stream_->set_deadline(tools_.settings.opening_timeout
                             ? started + *tools_.settings.opening_timeout
                             : io::Steady::now() + 3 * tools_.settings.greeting_timeout);
-  client_ = std::make_unique<smtp::Client>(tools_.settings.hostname, tls);
+  client_ = std::make_unique<smtp::Client>(tools_.settings.hostname, tls, protocol_);
   auto end = co_await run();
   if (!end) co_return std::unexpected(end.error());
   stream_->set_idle_timeout(tools_.settings.command_timeout);
@@ -214,7 +211,7 @@ Attempt<tls::ClientHello> Session::hello() const {
 Problem Session::no_handshake(const base::Error& error) {
   handshake_failure_ = error.detail;
   Problem p = lost(error);
-  const policy::Verdict v = policy::judge_without_tls(*decision_, error.detail, address_.str());
+  const policy::Verdict v = policy::judge_without_tls(*decision_, error.detail, address());
   if (v.usable) return p;
   p.policy = true;
   // A handshake that the network broke off proves nothing for good.
@@ -230,8 +227,8 @@ Problem Session::no_handshake(const base::Error& error) {
 // no server another's secrets.
 std::string Session::resumption_key() const {
   const auto& from = tools_.settings.source_address;
-  return fmt::format("{} {} {} {} {}", host_name_, address_.str(), tools_.settings.port,
-                     from ? from->str() : "-", decision_->key);
+  return fmt::format("{} {} {} {} {}", host_name_, address(), at_.port, from ? from->str() : "-",
+                     decision_->key);
 }
 
 std::optional<tls::KeptTicket> Session::ticket_to_offer() {
@@ -326,7 +323,7 @@ std::string Session::tls_problem() const {
 policy::Presented Session::presented() const {
   const auto keys = handshake_.chain.pins();
   return {handshake_.chain.subject(), handshake_.chain.issuer(), keys.empty() ? "none" : keys.front().str(),
-          webpki_valid_, address_.str()};
+          webpki_valid_, address()};
 }
 
 // What failed and keeps nothing back: tested, or set aside by a rule or the sender.

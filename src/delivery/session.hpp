@@ -1,4 +1,4 @@
-// One SMTP session with one address of an MX host: connected, under TLS as the decision
+// One SMTP or LMTP session with one address of a mail host: connected, under TLS as the decision
 // demands, verified before a word of mail is said.
 #pragma once
 
@@ -33,10 +33,16 @@ struct Tools {
   std::shared_ptr<ClientCertificates> client_certificates = nullptr;  // null: none
 };
 
+// Whom a session is with.
+struct Peer {
+  std::string host;  // as its certificate names it
+  io::Endpoint at;
+  smtp::Client::Protocol protocol = smtp::Client::Protocol::smtp;
+};
+
 class Session {
  public:
-  Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, std::string host_name,
-          io::IpAddress address, std::string route = {});
+  Session(Tools& tools, std::shared_ptr<const policy::Decision> decision, Peer peer, std::string route = {});
 
   // Connects, says EHLO, takes TLS, resumed where the decision lets it, and verifies what the decision
   // requires. Where a session that was resumed does not satisfy it, tries once more with a full handshake;
@@ -63,7 +69,13 @@ class Session {
   bool webpki_valid() const { return webpki_valid_; }
   bool dane_valid() const;  // a TLSA record matched
   const std::string& host_name() const { return host_name_; }
-  const io::IpAddress& address() const { return address_; }
+  std::string address() const { return local() ? at_.str() : at_.address.str(); }  // for people
+  bool local() const { return !at_.unix_path.empty(); }
+  // Nobody is behind the server who would tell the originator of a delivery: it keeps the mail, and sends no
+  // notices of its own.
+  bool final_delivery() const {
+    return protocol_ == smtp::Client::Protocol::lmtp && !capabilities().has("DSN");
+  }
   // Where the session is from: mail of another source has a session of its own.
   const std::vector<io::IpAddress>& sources() const { return sources_; }
   const std::string& verified_by() const { return verified_by_; }  // for the log
@@ -110,7 +122,8 @@ class Session {
   Tools& tools_;
   std::shared_ptr<const policy::Decision> decision_;
   std::string host_name_;
-  io::IpAddress address_;
+  io::Endpoint at_;
+  smtp::Client::Protocol protocol_;
   std::vector<io::IpAddress> sources_;
   std::unique_ptr<io::Stream> stream_;
   std::unique_ptr<smtp::Client> client_;

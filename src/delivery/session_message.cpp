@@ -39,6 +39,8 @@ Problem bare_line_end() { return permanent("5.6.0", "the message has a bare CR o
 io::Task<Attempt<std::vector<smtp::Reply>>> Session::send(const queue::Queue& queue,
                                                           const queue::Work& work) {
   smtp::OutgoingEnvelope envelope = envelope_of(work, tools_.settings);
+  // docs/decisions/0007: what the sender demands of the way is no question where there is none.
+  if (local()) envelope.requiretls = false;
   std::optional<mime::Transport> conversion;
   if (tools_.settings.convert) {
     conversion = needed_conversion(*work.message, capabilities(), envelope.chunking);

@@ -47,7 +47,7 @@ class SessionMessageTest : public testing::Test {
     settings.port = listener.local().port;
     Tools tools{loop, clock, settings, {}, tls::TrustStore::system()};
     auto decision = std::make_shared<const policy::Decision>(policy::decide(facts(false)));
-    Session session(tools, std::move(decision), "mx.x.test", listener.local().address);
+    Session session(tools, std::move(decision), {"mx.x.test", listener.local()});
     heard.clear();
     std::optional<Replies> out;
     loop.spawn(serve(listener, replies, heard, sessions));

@@ -31,7 +31,7 @@ class SessionTest : public testing::Test {
     settings.greeting_timeout = 5s;
     Tools tools{loop, clock, settings, {}, tls::TrustStore::system()};
     auto decision = std::make_shared<const policy::Decision>(policy::decide(facts(stsec)));
-    Session session(tools, std::move(decision), "mx.x.test", listener.local().address);
+    Session session(tools, std::move(decision), {"mx.x.test", listener.local()});
     heard.clear();
     std::optional<Attempt<bool>> out;
     int sessions = 0;

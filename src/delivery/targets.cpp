@@ -57,6 +57,7 @@ io::Task<Attempt<std::shared_ptr<const Target>>> Targets::find(
 io::Task<Attempt<std::shared_ptr<const Target>>> Targets::decide(discovery::DomainFacts domain,
                                                                  std::string host, policy::Wish wish,
                                                                  bool bounce) {
+  const discovery::NextHop* hop = domain.route ? domain.route->find(host) : nullptr;
   auto found = co_await gatherer_.host(domain, host);
   if (!found) {
     const bool none = found.error().code == "discovery.no_address";
@@ -74,8 +75,14 @@ io::Task<Attempt<std::shared_ptr<const Target>>> Targets::decide(discovery::Doma
     co_return std::unexpected(p);
   }
   Target out;
-  out.host = std::move(host);
-  out.addresses = found->addresses->addresses;
+  out.host = found->facts.host_name;
+  out.binding = found->facts.host;
+  if (hop && hop->local()) out.addresses.push_back({{}, 0, hop->unix_path});
+  const std::uint16_t port = hop ? hop->port : settings_.port;
+  for (const io::IpAddress& address : found->addresses->addresses)
+    out.addresses.push_back({address, port, {}});
+  const bool lmtp = hop && domain.route->protocol == discovery::FixedRoute::Protocol::lmtp;
+  if (lmtp) out.protocol = smtp::Client::Protocol::lmtp;
   out.decision = std::make_shared<const policy::Decision>(std::move(decision));
   co_return std::make_shared<const Target>(std::move(out));
 }

@@ -13,7 +13,9 @@ namespace pinnace::delivery {
 
 struct Target {
   std::string host;
-  std::vector<io::IpAddress> addresses;
+  std::string binding;  // what its pins are bound to
+  std::vector<io::Endpoint> addresses;
+  smtp::Client::Protocol protocol = smtp::Client::Protocol::smtp;
   std::shared_ptr<const policy::Decision> decision;
 };
 

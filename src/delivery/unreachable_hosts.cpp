@@ -9,7 +9,7 @@ constexpr std::size_t kMost = 10'000;
 
 }  // namespace
 
-std::optional<UnreachableHosts::Known> UnreachableHosts::known(const io::IpAddress& address) {
+std::optional<UnreachableHosts::Known> UnreachableHosts::known(const std::string& address) {
   const auto found = entries_.find(address);
   if (found == entries_.end()) return std::nullopt;
   Known& known = found->second.known;
@@ -19,7 +19,7 @@ std::optional<UnreachableHosts::Known> UnreachableHosts::known(const io::IpAddre
   return std::nullopt;
 }
 
-void UnreachableHosts::failed(const io::IpAddress& address, std::string reason) {
+void UnreachableHosts::failed(const std::string& address, std::string reason) {
   const base::Time now = clock_.now();
   if (entries_.size() >= kMost && !entries_.contains(address)) {
     std::erase_if(entries_, [&](const auto& entry) { return entry.second.known.until <= now; });

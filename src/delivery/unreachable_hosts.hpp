@@ -23,10 +23,10 @@ class UnreachableHosts {
     base::Time until{};  // not tried before
   };
   // Nothing: try it, and say then whether it answered. Where it failed before, others wait meanwhile.
-  std::optional<Known> known(const io::IpAddress& address);
-  void failed(const io::IpAddress& address, std::string reason);
+  std::optional<Known> known(const std::string& address);
+  void failed(const std::string& address, std::string reason);
   // True: it had failed before.
-  bool answered(const io::IpAddress& address) { return entries_.erase(address) > 0; }
+  bool answered(const std::string& address) { return entries_.erase(address) > 0; }
   void forget_all() { entries_.clear(); }
 
  private:
@@ -37,7 +37,7 @@ class UnreachableHosts {
   const base::Clock& clock_;
   const Settings& settings_;
   queue::ScheduleSettings schedule_;
-  std::map<io::IpAddress, Entry> entries_;
+  std::map<std::string, Entry> entries_;
 };
 
 }  // namespace pinnace::delivery

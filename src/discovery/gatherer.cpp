@@ -28,6 +28,14 @@ std::pair<std::uint64_t, std::uint64_t> Gatherer::version() const {
 io::Task<base::Result<DomainFacts>> Gatherer::domain(std::string domain) {
   DomainFacts out;
   out.domain = domain;
+  if (auto route = fixed_.find(domain)) {
+    out.hosts = route->hosts;
+    StsFound none;
+    none.detail = "not asked for: the mail goes by a route of the operator's";
+    out.sts = std::make_shared<const StsFound>(std::move(none));
+    out.route = std::move(route);
+    co_return out;
+  }
   if (address_literal(domain)) {
     dns::MailHosts itself;
     itself.kind = dns::MailHosts::Kind::hosts;
@@ -52,49 +60,68 @@ base::Result<> Gatherer::add_noted(policy::Facts& facts) const {
   if (!pins_) return {};
   auto host_pins = pins_->find(pins::Scope::host, facts.host);
   if (!host_pins) return std::unexpected(host_pins.error());
-  auto domain_pins = pins_->find(pins::Scope::domain, facts.domain);
-  if (!domain_pins) return std::unexpected(domain_pins.error());
+  // docs/decisions/0007: what a domain noted of its hosts binds those, not the operator's.
+  if (facts.route.empty()) {
+    auto domain_pins = pins_->find(pins::Scope::domain, facts.domain);
+    if (!domain_pins) return std::unexpected(domain_pins.error());
+    facts.domain_pins = std::move(*domain_pins);
+  }
   auto stsec = pins_->find_stsec(facts.host);
   if (!stsec) return std::unexpected(stsec.error());
   facts.host_pins = std::move(*host_pins);
-  facts.domain_pins = std::move(*domain_pins);
   facts.stsec = std::move(*stsec);
   return {};
 }
 
-io::Task<base::Result<HostFacts>> Gatherer::host(DomainFacts domain, std::string host) {
-  HostFacts out;
+// The host's addresses and its TLSA records.
+io::Task<base::Result<>> Gatherer::find_host(HostFacts& out, std::uint16_t port) {
   policy::Facts& facts = out.facts;
-  facts.domain = domain.domain;
-  facts.canonical = domain.hosts->canonical;
-  facts.host = binding_name(host);
-  facts.host_name = host;
-  facts.mx_secure = domain.hosts->security == dns::Security::secure;
-  // An alias of the domain was named by the DNS as any MX host is.
-  facts.no_mx = domain.hosts->implicit && host == domain.domain;
-  if (const auto address = address_literal(host)) {
+  if (const auto address = address_literal(facts.host_name)) {
     dns::Addresses one;
     one.kind = dns::Addresses::Kind::found;
     one.addresses = {*address};
     out.addresses = std::make_shared<const dns::Addresses>(std::move(one));
     facts.no_mx = true;
     facts.tlsa.detail = "an address literal has no TLSA records";
-  } else {
-    out.addresses = co_await routes_.addresses(host);
-    if (out.addresses->kind != dns::Addresses::Kind::found) {
-      const bool none = out.addresses->kind == dns::Addresses::Kind::none;
-      co_return base::fail(none ? "discovery.no_address" : "discovery.address", out.addresses->detail);
-    }
-    const auto tlsa = co_await routes_.tlsa(host, port_, out.addresses);
-    facts.tlsa = tlsa->tlsa;
+    co_return base::Result<>{};
   }
+  out.addresses = co_await routes_.addresses(facts.host_name);
+  if (out.addresses->kind != dns::Addresses::Kind::found) {
+    const bool none = out.addresses->kind == dns::Addresses::Kind::none;
+    co_return base::fail(none ? "discovery.no_address" : "discovery.address", out.addresses->detail);
+  }
+  const auto tlsa = co_await routes_.tlsa(facts.host_name, port, out.addresses);
+  facts.tlsa = tlsa->tlsa;
+  co_return base::Result<>{};
+}
+
+io::Task<base::Result<HostFacts>> Gatherer::host(DomainFacts domain, std::string host) {
+  HostFacts out;
+  policy::Facts& facts = out.facts;
+  const NextHop* hop = domain.route ? domain.route->find(host) : nullptr;
+  facts.domain = domain.domain;
+  facts.canonical = domain.hosts->canonical;
+  facts.host = hop ? hop->binding() : binding_name(host);
+  facts.host_name = hop ? hop->host : host;
+  facts.mx_secure = domain.hosts->security == dns::Security::secure;
+  // An alias of the domain was named by the DNS as any MX host is.
+  facts.no_mx = domain.hosts->implicit && host == domain.domain;
+  facts.now = clock_.now();
+  if (hop) facts.route = fmt::format("{} to {}", to_string(domain.route->protocol), hop->str());
+  if (hop && hop->local()) {
+    facts.local = true;
+    out.addresses = std::make_shared<const dns::Addresses>();
+    co_return out;
+  }
+  const std::uint16_t port = hop ? hop->port : port_;
+  const auto known = co_await find_host(out, port);
+  if (!known) co_return std::unexpected(known.error());
   if (domain.sts->cached) facts.sts = *domain.sts->cached;
   facts.sts_detail = domain.sts->detail;
   facts.sts_failed = domain.sts->kind == StsFound::Kind::failure;
   facts.sts_unsure = domain.sts->unsure;
   facts.domain_rule = rules_->for_domain(domain.domain);
-  facts.host_rule = rules_->for_host(host);
-  facts.now = clock_.now();
+  facts.host_rule = rules_->for_host(facts.host_name);
   if (auto noted = add_noted(facts); !noted) co_return std::unexpected(noted.error());
   co_return out;
 }

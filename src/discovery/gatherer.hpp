@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "discovery/next_hops.hpp"
 #include "discovery/pin_store.hpp"
 #include "discovery/routes.hpp"
 #include "discovery/sts_policies.hpp"
@@ -17,11 +18,12 @@ struct DomainFacts {
   std::string domain;                           // or an address literal with its brackets
   std::shared_ptr<const dns::MailHosts> hosts;  // of a literal: itself
   std::shared_ptr<const StsFound> sts;
+  std::shared_ptr<const FixedRoute> route{};  // not null: `hosts` are its, and no MTA-STS policy is asked for
 };
 
 struct HostFacts {
   policy::Facts facts;                              // all but what a message adds (wish, bounce)
-  std::shared_ptr<const dns::Addresses> addresses;  // found
+  std::shared_ptr<const dns::Addresses> addresses;  // found; none of a UNIX socket
 };
 
 // "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 4.1.3).
@@ -39,6 +41,12 @@ class Gatherer {
   }
   const std::shared_ptr<const policy::RuleBook>& rules() const { return rules_; }
 
+  // From now on.
+  void set_routes(FixedRoutes routes) {
+    fixed_ = std::move(routes);
+    ++rules_set_;
+  }
+
   // Error "discovery.domain": it is no domain. What the DNS says of it stands in `hosts`.
   io::Task<base::Result<DomainFacts>> domain(std::string domain);
   // Error "discovery.address" where the host has no address to be found now, "discovery.no_address" where it
@@ -54,6 +62,7 @@ class Gatherer {
 
  private:
   base::Result<> add_noted(policy::Facts& facts) const;
+  io::Task<base::Result<>> find_host(HostFacts& out, std::uint16_t port);
 
   const base::Clock& clock_;
   Routes& routes_;
@@ -61,7 +70,8 @@ class Gatherer {
   PinStore* pins_;
   std::uint16_t port_;
   std::shared_ptr<const policy::RuleBook> rules_ = std::make_shared<const policy::RuleBook>();
-  std::uint64_t rules_set_ = 0;
+  FixedRoutes fixed_;
+  std::uint64_t rules_set_ = 0;  // or routes
 };
 
 }  // namespace pinnace::discovery

@@ -24,7 +24,9 @@ std::string recipient_fields(const Dsn& d, const DsnRecipient& r, FieldText text
     out += fmt::format("Original-Recipient: {}\r\n", original_address(r.original, text));
   out += fmt::format("Final-Recipient: {}\r\nAction: {}\r\nStatus: {}\r\n", typed_address(r.address, text),
                      to_string(r.action), expired ? "4.4.7" : one_line(r.status, 11));
-  if (!r.remote_mta.empty()) out += fmt::format("Remote-MTA: dns; {}\r\n", one_line(r.remote_mta, 255));
+  // RFC 3464 2.3.5: a socket of this machine has no name elsewhere.
+  const bool named = !r.remote_mta.empty() && !r.remote_mta.starts_with("unix:");
+  if (named) out += fmt::format("Remote-MTA: dns; {}\r\n", one_line(r.remote_mta, 255));
   const std::string diagnostic =
       r.reply.empty() ? "X-Pinnace; " + one_line(r.reason) : "smtp; " + one_line(r.reply);
   out += "Diagnostic-Code:" + wrapped(diagnostic, " ");

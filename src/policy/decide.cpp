@@ -25,6 +25,15 @@ std::string some_of(const std::vector<names::MxPattern>& patterns) {
   return patterns.size() > kShown ? fmt::format("{} and {} more", out, patterns.size() - kShown) : out;
 }
 
+// docs/decisions/0007: what never leaves the machine nobody can intercept on its way.
+Decision Decider::decide_local() {
+  note("a socket of this machine: no policy applies, and TLS is not used");
+  out_.mx = MxVouched::route;
+  out_.tls_never = true;
+  finish();
+  return std::move(out_);
+}
+
 // RFC 7672 2.2: what the TLSA lookup's end means for a connection.
 void Decider::add_dane() {
   const dane::HostTlsa& found = facts_.tlsa;
@@ -55,7 +64,8 @@ void Decider::add_dane() {
   // RFC 7672 3.2.2: the TLSA base domain; where that was named securely the next-hop domain too, as given and
   // at the end of its aliases.
   r.names = {found.base};
-  if (!named()) return;
+  // A host of the operator's is not the domain's.
+  if (!named() || routed()) return;
   for (const std::string& name : {facts_.domain, facts_.canonical}) {
     if (!name.empty() && std::find(r.names.begin(), r.names.end(), name) == r.names.end())
       r.names.push_back(name);
@@ -77,6 +87,7 @@ void Decider::add_pin_set(Source source, const std::optional<pins::PinSet>& set,
 
 void Decider::add_pins() {
   add_pin_set(Source::pkp_host, facts_.host_pins, {facts_.host_name});
+  if (routed()) return note("pkp-domain: what a domain says of its hosts does not bind a route");
   add_pin_set(Source::pkp_domain, facts_.domain_pins, domain_names());
 }
 
@@ -173,7 +184,9 @@ void Decider::settle_dane_and_sts() {
 }
 
 void Decider::find_voucher() {
-  if (named()) {
+  if (routed()) {
+    out_.mx = MxVouched::route;
+  } else if (named()) {
     out_.mx = facts_.mx_secure ? MxVouched::dnssec : MxVouched::itself;
   } else if (enforced(Source::sts, Demand::webpki)) {
     out_.mx = MxVouched::sts;
@@ -242,6 +255,7 @@ void Decider::finish() {
   out_.key += fmt::format("|mx {}", to_string(out_.mx));
   // What a host lets a client do may hang on who it is.
   if (out_.client_certificate) out_.key += "|client " + out_.client_certificate->fingerprint;
+  if (routed()) out_.key += "|" + facts_.route;
   for (const Requirement& r : out_.requirements) {
     out_.key +=
         fmt::format("|{}{}{}", to_string(r.source), static_cast<int>(r.demand), r.enforced ? "!" : "?");

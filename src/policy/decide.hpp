@@ -34,6 +34,11 @@ struct Facts {
   std::shared_ptr<const Rule> domain_rule;  // null: none
   std::shared_ptr<const Rule> host_rule;
   Wish wish = Wish::none;
+  // The operator names the host for this domain in place of its MX: how, for people, and for the decision's
+  // key
+  // ("lmtp to mail.example.net:24"). Empty: an MX host.
+  std::string route;
+  bool local = false;   // of a route: a socket of this machine, no network between
   bool bounce = false;  // the null reverse-path: REQUIRETLS holds nothing up (RFC 8689 4.2.1, 5)
   base::Time now{};
 };

@@ -18,6 +18,8 @@ class Decider {
   }
 
   Decision decide() {
+    if (routed()) note("route: " + facts_.route + ", in place of the domain's MX");
+    if (facts_.local) return decide_local();
     add_dane();
     add_pins();
     add_sts();
@@ -45,6 +47,7 @@ class Decider {
   }
   void note(std::string what) { out_.notes.push_back(std::move(what)); }
 
+  Decision decide_local();
   void add_dane();
   void add_pins();
   void add_pin_set(Source source, const std::optional<pins::PinSet>& set, std::vector<std::string> names);
@@ -62,7 +65,8 @@ class Decider {
   void choose_client_certificate();
   void finish();
 
-  bool named() const { return facts_.mx_secure || facts_.no_mx; }
+  bool routed() const { return !facts_.route.empty(); }
+  bool named() const { return facts_.mx_secure || facts_.no_mx || routed(); }
   // One that lives for no time was fetched for this very attempt, and binds it.
   bool sts_in_force() const {
     return facts_.sts && (facts_.sts->live(facts_.now) || facts_.sts->policy.max_age == base::Seconds(0));

@@ -59,9 +59,11 @@ std::string_view to_string(MxVouched by) {
     case MxVouched::sts:
       return "sts";
     case MxVouched::rule:
+      return "rule";
+    case MxVouched::route:
       break;
   }
-  return "rule";
+  return "route";
 }
 
 bool Decision::resumable() const {

@@ -46,13 +46,14 @@ enum class MxVouched : std::uint8_t {
   itself,  // it is the recipient domain: nothing else named it
   sts,     // an enforced MTA-STS policy lists it
   rule,    // the operator does
+  route,   // the operator named it in place of the domain's MX
 };
-std::string_view to_string(MxVouched by);  // for the log: "insecure", "secure", "itself", "sts", "rule"
+std::string_view to_string(MxVouched by);  // for the log: "insecure", "secure", "itself", "sts", "rule", ...
 
 struct Decision {
   std::string host;
   bool tls_required = false;
-  bool tls_never = false;  // a rule says so, and nothing demands TLS
+  bool tls_never = false;  // a rule says so, or no network is between, and nothing demands TLS
   MxVouched mx =
       MxVouched::no;        // else a host that is authenticated need not be the domain's (RFC 7672 2.2.1)
   bool sts_failed = false;  // as in the facts, or a policy is needed that could not be had

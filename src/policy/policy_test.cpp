@@ -299,5 +299,43 @@ TEST(Judge, AllBindingSetsMustMatch) {
   EXPECT_TRUE(judge(d, {{true, ""}, {true, ""}}, {}).usable);
 }
 
+// docs/decisions/0007: what binds the operator's own next hop, in place of an MX host.
+TEST(Decide, ARouteIsHeldToItsHostAndToRules) {
+  Facts f = facts();
+  f.route = "smtp to mx.x.test:587";
+  f.tlsa = tlsa(dane::HostTlsa::Kind::records, {kDaneEe});
+  f.host_pins = set(pins::Scope::host, f.host);
+  f.domain_rule = std::make_shared<const Rule>(rule(Rule::Subject::domain, "x.test", Level::encrypt));
+  const Decision d = decide(f);
+  EXPECT_EQ(d.mx, MxVouched::route);
+  EXPECT_TRUE(d.tls_required);
+  ASSERT_EQ(d.requirements.size(), 3U);
+  EXPECT_EQ(d.requirements[0].source, Source::dane);
+  EXPECT_EQ(d.requirements[0].names, (std::vector<std::string>{"mx.x.test"}))
+      << "the host is not the domain's";
+  EXPECT_EQ(d.requirements[1].source, Source::pkp_host);
+  EXPECT_EQ(d.requirements[2].source, Source::rule);
+  Facts other = f;
+  other.route = "lmtp to mx.x.test:587";
+  EXPECT_NE(d.key, decide(other).key) << "another protocol, another session";
+  // RFC 8689 2: LMTP has REQUIRETLS as SMTP has; the operator vouches for the host.
+  f.wish = Wish::require;
+  EXPECT_TRUE(judge_forbidden(decide(f)).usable);
+  EXPECT_EQ(decide(f).requirements.back().demand, Demand::offers_requiretls);
+}
+
+TEST(Decide, ASocketOfThisMachineIsHeldToNothing) {
+  Facts f = facts();
+  f.route = "lmtp to unix:/run/lmtp";
+  f.local = true;
+  f.wish = Wish::require;
+  f.domain_rule = std::make_shared<const Rule>(rule(Rule::Subject::domain, "*", Level::authenticated));
+  const Decision d = decide(f);
+  EXPECT_TRUE(d.requirements.empty());
+  EXPECT_TRUE(d.tls_never);
+  EXPECT_FALSE(d.tls_required);
+  EXPECT_EQ(d.mx, MxVouched::route);
+}
+
 }  // namespace
 }  // namespace pinnace::policy
