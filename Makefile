@@ -20,8 +20,9 @@ demo: build
 	@exec /usr/bin/python3 lab/scenario.py
 
 # Everything that must hold: checks of the source, a warning-free clang build under sanitizers with all
-# unit tests and the fuzz corpora, and the integration tests against the release binary.
+# unit tests and the fuzz corpora, the integration tests against the release binary, and a short soak.
 test: check unit integration
+	@$(MAKE) --no-print-directory soak SECONDS=90
 
 check: setup
 	@tools/check_layers.py
