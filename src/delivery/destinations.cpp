@@ -17,7 +17,7 @@ const Destinations::State* Destinations::find(const std::string& destination) co
 
 bool Destinations::paused(const State& state) const {
   const base::Time now = clock_.now();
-  return now < state.not_before || (state.waiting && now < state.waiting->until);
+  return state.waiting && now < state.waiting->until;
 }
 
 bool Destinations::may_start(const std::string& destination) const {
@@ -136,12 +136,6 @@ void Destinations::release_for(const std::string& host) {
     state.waiting->until = clock_.now();
     look_again(destination, clock_.now());
   }
-}
-
-void Destinations::hold_back(const std::string& destination, base::Time until) {
-  State& s = states_[destination];
-  s.not_before = std::max(s.not_before, until);
-  look_again(destination, until);
 }
 
 void Destinations::set_alarm(const std::string& destination, State& state, base::Time at) {

@@ -66,8 +66,6 @@ class Destinations {
   // Those that wait for this host, which answers again.
   void release_for(const std::string& host);
 
-  // Nothing is started before; for no fault of it.
-  void hold_back(const std::string& destination, base::Time until);
   // due_alarms() tells of it then, if that is earlier than it would anyway.
   void look_again(const std::string& destination, base::Time at);
   // Which may be tried again by now, or asked to be looked at. Once a second.
@@ -81,7 +79,6 @@ class Destinations {
     double window = 1;
     std::uint32_t failures = 0;  // pauses since it was last reached
     std::optional<WaitingTogether> waiting;
-    base::Time not_before{};
     base::Time alarm = base::Time::max();
     base::Time forget{};  // then nothing of it counts any more
   };
