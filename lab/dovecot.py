@@ -1,22 +1,16 @@
 """A mail store behind LMTP (RFC 2033): a Dovecot, run from its unpacked tree.
 
-Its programs know each other by paths below /usr; in a mount namespace of its own, which nobody else sees, the
-tree lies over them, and the given folder, which holds all its files, at a place that every user can reach: unlike
-the lab's other servers it insists on giving root's rights up for good.
+All its files lie in the given folder; see lab/namespace.py.
 """
 
 import glob
 import os
 import pwd
 
+from namespace import INSIDE, inside
 from programs import Program, wait_for
 
 OWNER = "mail"  # of the mailboxes; one every Debian has
-INSIDE = "/mnt"  # where its namespace has the folder
-START = (
-    'mount -t overlay overlay -o "lowerdir=$1:/usr" /usr && mount --bind "$2" "$3" &&'
-    ' exec setpriv --securebits -no_setuid_fixup /usr/sbin/dovecot -F -c "$3/dovecot.conf"'
-)
 
 CONFIGURATION = """protocols = lmtp
 base_dir = {folder}/base
@@ -86,13 +80,8 @@ class Dovecot:
             file.write(text)
 
     def start(self):
-        tree = os.path.join(self.root, "usr")
-        self.program = Program(
-            self.watchman,
-            self.folder,
-            "dovecot",
-            ["unshare", "--mount", "sh", "-c", START, "sh", tree, self.folder, INSIDE],
-        )
+        command = inside(self.root, self.folder, "/usr/sbin/dovecot", "-F", "-c", f"{INSIDE}/dovecot.conf")
+        self.program = Program(self.watchman, self.folder, "dovecot", command)
         self.program.wait_until(lambda: os.path.exists(self.socket), "Dovecot to listen for LMTP")
 
     def stop(self):

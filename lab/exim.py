@@ -1,79 +1,82 @@
-"""A sending Exim, run from its unpacked tree: unlike Postfix it sends by BDAT, and passes DSN parameters on.
-
-It needs no user and no installed file: nss_wrapper shows it the user it was built for. All its files lie in
-the given folder.
-"""
+"""An Exim, run from its unpacked tree: unlike Postfix it sends by BDAT and speaks PRDR, and its TLS is GnuTLS'."""
 
 import os
-import pwd
 
-from programs import run
+from peer import Peer
 
-USER = "mail"  # one every Debian has, in place of Debian-exim
 
-CONFIGURATION = """primary_hostname = {hostname}
-exim_user = {user}
-exim_group = {user}
+class Exim(Peer):
+    NAME = "exim"
+    USERS = {"Debian-exim": "mail"}
+    OWNER = "Debian-exim"
+    FOLDERS = ("var/spool/exim4", "var/log/exim4")
+    COMMAND = ("/usr/sbin/exim4", "-bdf", "-q1h")
+    FILE = "exim4/exim4.conf"
+    CONFIGURATION = """primary_hostname = {hostname}
+local_interfaces = <; [{address}]:{port}
 never_users =
 keep_environment =
-spool_directory = {folder}/spool
-log_file_path = {folder}/exim-%s.log
+log_selector = +pipelining +smtp_confirmation +tls_certificate_verified
+tls_advertise_hosts = *
+tls_certificate = {folder}/certificate.pem
+tls_privatekey = {folder}/key.pem
 dsn_advertise_hosts = *
+chunking_advertise_hosts = *
+pipelining_advertise_hosts = *
+prdr_enable = true
 accept_8bitmime = true
-acl_smtp_rcpt = accept
+host_lookup =
+message_size_limit = 100M
+# What comes at once is delivered at once, however many connections and messages.
+smtp_accept_max = 1000
+smtp_accept_queue_per_connection = 0
+remote_max_parallel = 20
+queue_run_max = 20
+split_spool_directory = true
+domainlist ours = <, {domains}
+addresslist recipients = <, {recipients}
+acl_smtp_rcpt = recipients
 acl_smtp_data = accept
 begin acl
+recipients:
+  require verify = recipient
+  accept
 begin routers
+ours:
+  driver = accept
+  domains = +ours
+  condition = ${{if match_address{{$local_part@$domain}}{{+recipients}}}}
+  transport = mailbox
+  no_more
 smarthost:
   driver = manualroute
-  route_list = * {relay}
+  domains = ! +ours
+  route_list = * {smarthost} byname
   transport = relay
   self = send
 begin transports
+mailbox:
+  driver = appendfile
+  directory = {folder}/mailbox
+  maildir_format
+  user = {mailbox_owner}
+  envelope_to_add
 relay:
   driver = smtp
-  port = {port}
+  port = {smarthost_port}
+  hosts_require_tls = *
+  hosts_try_fastopen =
+  hosts_try_prdr = *
+  tls_verify_certificates = /etc/ssl/certs/ca-certificates.crt
+  tls_verify_hosts = *
+  connection_max_messages = 500
 begin retry
+* * F,1h,1h
 """
 
-
-class Exim:
-    def __init__(self, folder, root, hostname, relay, port):
-        self.folder, self.root = folder, root
-        user = pwd.getpwnam(USER)
-        os.makedirs(os.path.join(folder, "spool"))
-        os.chmod(folder, 0o755)
-        for path in (folder, os.path.join(folder, "spool")):
-            os.chown(path, user.pw_uid, user.pw_gid)
-        self._write(
-            "exim.conf",
-            CONFIGURATION.format(hostname=hostname, user=USER, folder=folder, relay=relay, port=port),
-        )
-        names = ("root", 0), ("Debian-exim", user.pw_uid), (USER, user.pw_uid)
-        self._write("passwd", "".join(f"{name}:x:{i}:{i}::/nonexistent:/bin/false\n" for name, i in names))
-        self._write("group", "".join(f"{name}:x:{i}:\n" for name, i in names))
-
-    def _write(self, name, text):
-        with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:
-            file.write(text)
-
-    def _run(self, *arguments, text=""):
-        configuration = os.path.join(self.folder, "exim.conf")
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "LD_LIBRARY_PATH": os.path.join(self.root, "usr/lib/x86_64-linux-gnu"),
-            "LD_PRELOAD": "libnss_wrapper.so",
-            "NSS_WRAPPER_PASSWD": os.path.join(self.folder, "passwd"),
-            "NSS_WRAPPER_GROUP": os.path.join(self.folder, "group"),
-        }
-        program = os.path.join(self.root, "usr/sbin/exim4")
-        run([program, "-C", configuration, *arguments], "run Exim", input=text, env=environment)
-
-    def submit(self, session):
-        """A whole SMTP session (text with LF) on Exim's standard input. What it took it has tried to hand
-        on, once, when this returns; its log."""
-        self._run("-odq", "-bs", text=session)
-        # Not at once: it would execute itself anew, as a program that does not heed the environment.
-        self._run("-q")
-        with open(os.path.join(self.folder, "exim-main.log"), encoding="utf-8") as log:
+    def log(self):
+        path = os.path.join(self.folder, "var/log/exim4/mainlog")
+        if not os.path.exists(path):
+            return ""
+        with open(path, encoding="utf-8", errors="replace") as log:
             return log.read()

@@ -8,7 +8,8 @@ import grp
 import os
 import pwd
 
-from programs import LabError, Program, wait_for
+from maildir import Maildir
+from programs import LabError, Program
 
 # Postfix wants an owner of its queue that is nobody else's default user, and a group of its own.
 OWNER, GROUP, MAILBOX_OWNER = "daemon", "sys", "mail"
@@ -96,7 +97,7 @@ def _write(path, text):
         file.write(text)
 
 
-class Postfix:
+class Postfix(Maildir):
     """`endpoint` is "address:port"; `pair` a certificate and key, without which it offers no TLS;
     `main` and `master` are lines added to the files of those names."""
 
@@ -176,25 +177,3 @@ class Postfix:
             return ""
         with open(path, encoding="utf-8", errors="replace") as log:
             return log.read()
-
-    def messages(self):
-        """All messages delivered so far, as octets, oldest first."""
-        if not os.path.isdir(self.mailbox):
-            return []
-        paths = sorted(
-            (os.path.join(self.mailbox, name) for name in os.listdir(self.mailbox)), key=os.path.getmtime
-        )
-        texts = []
-        for path in paths:
-            with open(path, "rb") as message:
-                texts.append(message.read())
-        return texts
-
-    def find(self, *tokens):
-        """The first message that holds all these octets, or none."""
-        return next((text for text in self.messages() if all(token in text for token in tokens)), None)
-
-    def wait_for_message(self, *tokens, deadline=20.0):
-        return wait_for(
-            lambda: self.find(*tokens), lambda: f"a message with {tokens} at {self.endpoint}", deadline
-        )

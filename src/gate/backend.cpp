@@ -29,7 +29,10 @@ io::Task<base::Result<>> Backend::introduce(std::string client_name) {
   if (client_name == introduced_) co_return base::Result<>{};
   const auto said = co_await ask("EHLO " + client_name);
   if (!said) co_return std::unexpected(said.error());
-  if (said->code != 250) co_return base::fail("gate.backend", "the backend refuses EHLO: " + said->text());
+  // RFC 5321 4.1.4 allows another EHLO; OpenSMTPD wants no second one, and stays with the gate's own name.
+  const bool keeps_first = said->code == 503 && !introduced_.empty();
+  if (said->code != 250 && !keeps_first)
+    co_return base::fail("gate.backend", "the backend refuses EHLO: " + said->text());
   introduced_ = client_name;
   co_return base::Result<>{};
 }
@@ -48,6 +51,7 @@ io::Task<base::Result<>> Backend::tell_xclient(const Client& client) {
   const auto said = co_await ask(line);
   if (!said) co_return std::unexpected(said.error());
   if (said->code != 220) co_return base::fail("gate.backend", "the backend refuses XCLIENT: " + said->text());
+  introduced_.clear();  // it begins anew
   co_return base::Result<>{};
 }
 
@@ -74,6 +78,7 @@ io::Task<std::expected<std::unique_ptr<Backend>, Backend::Refused>> Backend::ope
   const auto ehlo = co_await backend->ask("EHLO " + settings.hostname);
   if (!ehlo) co_return refuse(ehlo.error());
   backend->capabilities_ = smtp::Capabilities(*ehlo);
+  backend->introduced_ = settings.hostname;
   if (settings.client_address == ClientAddress::xclient) {
     const auto told = co_await backend->tell_xclient(client);
     if (!told) co_return refuse(told.error());

@@ -5,7 +5,6 @@ import smtplib
 import subprocess
 import time
 
-from exim import Exim
 from lab import RELAY, RELAY_PORT
 from programs import LabError, wait_for
 from support import Conversation, LabTest
@@ -124,28 +123,6 @@ class Intake(LabTest):
         self.assertTrue(message.endswith(body.replace(b"\r\n", b"\n")), message[-200:])
         self.assertRegex(conversation.ask("BDAT 18446744073709551616 LAST"), "^501 ")
         self.assertEqual("", conversation.reply(), "the session has ended")
-
-    # A real sender that uses BDAT and sends DSN parameters on.
-    def test_exim_hands_mail_over_in_chunks(self):
-        relay = self.relay().start()
-        exim = Exim(self.lab.path("exim"), self.lab.root, "exim.sender.test", RELAY, RELAY_PORT)
-        body = ".\n" + ("x" * 70 + "\n") * 3000
-        log = exim.submit(
-            "EHLO a\nMAIL FROM:<alice@sender.test> RET=HDRS ENVID=e+2B1\n"
-            "RCPT TO:<carol@plain.test> NOTIFY=NEVER\n"
-            "RCPT TO:<a@dead.test> NOTIFY=DELAY ORCPT=rfc822;A@dead.test\n"
-            "DATA\nMessage-ID: <exim@sender.test>\nSubject: x\n\n"
-            + f".{body}.\nQUIT\n"
-        )
-        self.assertRegex(log, r'=> carol@plain\.test .* K C="250[^"]* 2\.0\.0 queued as ')
-        self.lab.plain.wait_for_message(b"<exim@sender.test>")
-        (message,) = [m for m in self.lab.plain.messages() if b"<exim@sender.test>" in m]
-        self.assertTrue(message.endswith(body.encode()), message[-200:])
-        kept = wait_for(
-            lambda: [m for m in relay.queue() if m["dsn"] == "RET=HDRS ENVID=e+2B1"], "the one to dead.test"
-        )
-        wishes = {r["address"]: r["dsn"] for m in kept for r in m["recipients"]}
-        self.assertEqual("NOTIFY=DELAY ORCPT=rfc822;A@dead.test", wishes["a@dead.test"])
 
     # RFC 3030 3: a binary message is stored octet by octet, and never goes where it would be damaged.
     def test_a_binary_message_is_taken_by_bdat_only(self):
