@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
-#include "base/log.hpp"
 #include "io/socket.hpp"
 
 namespace pinnace::api {
@@ -60,29 +59,14 @@ base::Result<> ControlServer::start(const std::string& path) {
   auto listener = io::Listener::bind(loop_, at);
   if (!listener) return std::unexpected(listener.error());
   listener_ = std::make_unique<io::Listener>(std::move(*listener));
-  loop_.spawn(accept());
+  loop_.spawn(listener_->each([this](io::Stream stream) {
+    if (sessions_ < kMostSessions) loop_.spawn(serve(std::make_shared<io::Stream>(std::move(stream))));
+  }));
   return {};
 }
 
 void ControlServer::stop() {
   if (listener_) listener_->close();
-}
-
-io::Task<void> ControlServer::accept() {
-  for (;;) {
-    auto stream = co_await listener_->accept();
-    if (!stream) {
-      if (stream.error().code == "io.interrupted") co_return;
-      // Out of descriptors, mostly: just then an operator wants to look in.
-      base::log_error("accept_failed", {{"detail", stream.error().detail}});
-      io::Timer pause(loop_);
-      const bool waited = co_await pause.wait(std::chrono::milliseconds(200));
-      if (!waited) co_return;
-      continue;
-    }
-    if (sessions_ >= kMostSessions) continue;
-    loop_.spawn(serve(std::make_shared<io::Stream>(std::move(*stream))));
-  }
 }
 
 io::Task<void> ControlServer::serve(std::shared_ptr<io::Stream> stream) {

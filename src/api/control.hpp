@@ -24,7 +24,6 @@ class ControlServer {
   void stop();
 
  private:
-  io::Task<void> accept();
   io::Task<void> serve(std::shared_ptr<io::Stream> stream);
   io::Task<std::string> answer(std::string line, std::optional<std::uint32_t> user);
 

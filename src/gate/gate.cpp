@@ -13,6 +13,12 @@ namespace pinnace::gate {
 using Kind = smtp::Server::Kind;
 using smtp::Reply;
 
+namespace {
+
+constexpr auto kGoodbye = std::chrono::seconds(10);  // to take in why its session ends
+
+}  // namespace
+
 base::Result<pins::Advert> make_advert(const Settings& settings, const tls::PeerChain& chain,
                                        const pins::Pin& backup) {
   pins::Advert advert;
@@ -71,11 +77,16 @@ struct Gate::Session {
 struct Gate::Registration {
   Gate& gate;
   Session& session;
-  Registration(Gate& g, Session& s) : gate(g), session(s) { gate.sessions_.insert(&session); }
+  Registration(Gate& g, Session& s) : gate(g), session(s) {
+    std::size_t& of_client = gate.per_client_[session.client.address];
+    gate.sessions_.insert(&session);
+    ++of_client;
+  }
   Registration(const Registration&) = delete;
   ~Registration() {
     gate.sessions_.erase(&session);
-    if (--gate.per_client_[session.client.address] == 0) gate.per_client_.erase(session.client.address);
+    const auto of_client = gate.per_client_.find(session.client.address);
+    if (--of_client->second == 0) gate.per_client_.erase(of_client);
   }
 };
 
@@ -155,7 +166,7 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
         if (pace) pace->received(*n, io::Steady::now() - began);
         server->receive({buffer, *n});
       } else if (!n && (n.error().code == "io.timeout" || n.error().code == "io.interrupted")) {
-        allow(std::chrono::seconds(10));  // to take in why it ends
+        allow(kGoodbye);
         server->shut_down(n.error().code == "io.timeout" ? "waited too long" : "is being restarted");
       } else {
         server->peer_closed();
@@ -262,7 +273,10 @@ base::Result<> Gate::start() {
     if (!listener) return std::unexpected(listener.error());
     listeners_.push_back(std::make_unique<io::Listener>(std::move(*listener)));
   }
-  for (const auto& listener : listeners_) loop_.spawn(accept(listener.get()));
+  for (const auto& listener : listeners_) {
+    loop_.spawn(listener->each(
+        [this, port = listener->local().port](io::Stream stream) { admit(std::move(stream), port); }));
+  }
   return {};
 }
 
@@ -274,36 +288,27 @@ void Gate::stop() {
   }
 }
 
-io::Task<void> Gate::accept(io::Listener* listener) {
-  for (;;) {
-    auto stream = co_await listener->accept();
-    if (!stream) {
-      if (stream.error().code == "io.interrupted") co_return;
-      base::log_error("accept_failed", {{"detail", stream.error().detail}});
-      io::Timer pause(loop_);
-      const bool waited = co_await pause.wait(std::chrono::milliseconds(200));
-      if (!waited) co_return;
-      continue;
-    }
-    const auto address = stream->peer_address();
-    const auto local = stream->local_address();
-    const auto peer = io::Endpoint::parse(stream->peer());
-    if (!address || !local || !peer) continue;
-    std::size_t& of_client = per_client_[*address];
-    if (sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client) {
-      base::log_warning("session_refused", {{"client", address->str()}, {"why", "too many sessions"}});
-      const std::string busy =
-          Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections").wire();
-      const auto said = co_await stream->write_all(busy);
-      (void)said;
-      if (of_client == 0) per_client_.erase(*address);
-      continue;
-    }
-    auto session = std::make_shared<Session>(loop_, settings_, std::move(*stream));
-    session->client = {*address, peer->port, *local, listener->local().port};
-    ++of_client;
-    loop_.spawn(serve(session));
-  }
+void Gate::admit(io::Stream stream, std::uint16_t port) {
+  const auto address = stream.peer_address();
+  const auto local = stream.local_address();
+  const auto peer = io::Endpoint::parse(stream.peer());
+  if (!address || !local || !peer) return;  // gone already
+  auto session = std::make_shared<Session>(loop_, settings_, std::move(stream));
+  session->client = {*address, peer->port, *local, port};
+  const auto there = per_client_.find(*address);
+  const std::size_t of_client = there == per_client_.end() ? 0 : there->second;
+  const bool full =
+      sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client;
+  loop_.spawn(full ? turn_away(session) : serve(session));
+}
+
+io::Task<void> Gate::turn_away(std::shared_ptr<Session> session) {
+  Session& s = *session;
+  base::log_warning("session_refused", {{"client", s.client.address.str()}, {"why", "too many sessions"}});
+  s.allow(kGoodbye);
+  const std::string busy = Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections").wire();
+  const auto said = co_await s.stream.write_all(busy);
+  (void)said;
 }
 
 namespace {

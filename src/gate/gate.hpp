@@ -66,7 +66,8 @@ class Gate {
   };
   std::shared_ptr<const Face> face_of(tls::ServerContext tls, const pins::Advert& advert) const;
 
-  io::Task<void> accept(io::Listener* listener);
+  void admit(io::Stream stream, std::uint16_t port);
+  io::Task<void> turn_away(std::shared_ptr<Session> session);
   io::Task<void> serve(std::shared_ptr<Session> session);
 
   io::Loop& loop_;

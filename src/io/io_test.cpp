@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -337,6 +338,12 @@ Task<void> accept_all(Listener& listener, std::size_t& accepted) {
   }
 }
 
+Task<void> talk_to_nobody(Loop& loop, Endpoint to) {
+  auto stream = co_await connect(loop, to, 5s);
+  char buffer[1];
+  if (stream) (void)co_await stream->read_some(buffer, sizeof buffer);
+}
+
 // Who connects faster than he is turned away would be the only one whom the loop knows.
 TEST(Listener, AFloodOfConnectionsLeavesOthersTheirTurn) {
   constexpr std::size_t kFlood = 300;
@@ -369,6 +376,43 @@ TEST(Listener, AFloodOfConnectionsLeavesOthersTheirTurn) {
   EXPECT_EQ(accepted, kFlood);
   EXPECT_LT(before_others, 200U);
   for (const int fd : clients) ::close(fd);
+}
+
+// What ends one connection must not end the door.
+TEST(Listener, GoesOnBehindAConnectionWhoseTakerThrows) {
+  Loop loop;
+  auto listener = Listener::bind(loop, *Endpoint::parse("127.0.0.1:0"));
+  ASSERT_TRUE(listener);
+  int taken = 0;
+  loop.spawn(listener->each([&](Stream) {
+    if (++taken < 3) throw std::bad_alloc();
+    listener->close();
+  }));
+  for (int i = 0; i < 3; ++i) loop.spawn(talk_to_nobody(loop, listener->local()));
+  loop.run();
+  EXPECT_EQ(taken, 3);
+  EXPECT_EQ(loop.tasks(), 0U) << "it ends when it is closed";
+}
+
+TEST(Listener, ClosedInItsPauseItEndsAtOnce) {
+  Loop loop;
+  auto listener = Listener::bind(loop, *Endpoint::parse("127.0.0.1:0"));
+  ASSERT_TRUE(listener);
+  loop.spawn(listener->each([&](Stream) {
+    loop.post([&] { loop.post([&] { listener->close(); }); });
+    throw std::bad_alloc();
+  }));
+  loop.spawn(talk_to_nobody(loop, listener->local()));
+  loop.run();
+  EXPECT_EQ(loop.tasks(), 0U);
+}
+
+TEST(Socket, OneThatCannotBeWatchedIsNotLeftOpen) {
+  Loop loop;
+  const int file = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // epoll_ctl(2): EPERM
+  ASSERT_GE(file, 0);
+  EXPECT_THROW(Socket(loop, file), std::system_error);
+  EXPECT_EQ(::fcntl(file, F_GETFD), -1);
 }
 
 TEST(Listener, StaleUnixSocketIsReplacedAndLiveOneIsNot) {

@@ -30,11 +30,20 @@ struct Detached {
   std::coroutine_handle<promise_type> handle;
 };
 
+// There may be no memory for a line either.
+void log_failed(const std::exception& e) noexcept {
+  try {
+    base::log_error("task_failed", {{"what", e.what()}});
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 Detached run_detached(Task<void> task) {
   try {
     co_await task;
   } catch (const std::exception& e) {
-    base::log_error("task_failed", {{"what", e.what()}});
+    log_failed(e);
   }
 }
 
@@ -71,12 +80,11 @@ Loop::Impl::~Impl() {
 }
 
 void Loop::Impl::add(Expiring* e) {
-  expiring.insert(e);
   if (!ticking) tick();
+  expiring.insert(e);
 }
 
 void Loop::Impl::tick() {
-  ticking = true;
   ticker.expires_after(kTick);
   ticker.async_wait([this](boost::system::error_code error) {
     if (error) return;
@@ -90,6 +98,7 @@ void Loop::Impl::tick() {
       tick();
     }
   });
+  ticking = true;
 }
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
@@ -104,8 +113,13 @@ void Loop::post(std::function<void()> fn) { boost::asio::post(impl_->context, st
 
 void Loop::spawn(Task<void> task) {
   const Detached detached = run_detached(std::move(task));
+  try {
+    impl_->tasks.insert(detached.handle.address());
+  } catch (...) {
+    detached.handle.destroy();
+    throw;
+  }
   detached.handle.promise().registry = &impl_->tasks;
-  impl_->tasks.insert(detached.handle.address());
   detached.handle.resume();
 }
 

@@ -13,7 +13,14 @@ namespace pinnace::io {
 
 using State = Outcome::State;
 
-Socket::Socket(Loop& loop, int fd) : loop_(loop.impl()), fd_(fd) { loop_.sockets.add(*this); }
+Socket::Socket(Loop& loop, int fd) : loop_(loop.impl()), fd_(fd) {
+  try {
+    loop_.sockets.add(*this);
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
 
 Socket::~Socket() {
   close();

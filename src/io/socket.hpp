@@ -22,7 +22,9 @@ struct Outcome {
 
 class Socket {
  public:
-  Socket(Loop& loop, int fd);  // takes the descriptor over
+  // Takes the descriptor over, and closes it where that throws (no memory, or too many watched:
+  // std::system_error).
+  Socket(Loop& loop, int fd);
   ~Socket();
   Socket(const Socket&) = delete;
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/log.hpp"
 #include "io/loop_impl.hpp"
 #include "io/reserve.hpp"
 
@@ -215,7 +216,8 @@ struct Listener::Impl {
   Loop& loop;
   Socket socket;
   Endpoint at;
-  Impl(Loop& l, int fd, Endpoint e) : loop(l), socket(l, fd), at(std::move(e)) {}
+  Timer pause;
+  Impl(Loop& l, int fd, Endpoint e) : loop(l), socket(l, fd), at(std::move(e)), pause(l) {}
   ~Impl() {
     if (socket.is_open() && !at.unix_path.empty()) ::unlink(at.unix_path.c_str());
   }
@@ -230,6 +232,7 @@ void Listener::close() {
   if (!impl_->socket.is_open()) return;
   if (!impl_->at.unix_path.empty()) ::unlink(impl_->at.unix_path.c_str());
   impl_->socket.close();
+  impl_->pause.cancel();
 }
 
 namespace {
@@ -270,6 +273,17 @@ base::Result<int> bind_socket(const Endpoint& at, SocketAddress address) {
   if (bound == 0) return fd;
   ::close(fd);
   return base::fail("io.listen", fmt::format("cannot listen on {}: {}", at.str(), std::strerror(reason)));
+}
+
+constexpr auto kPause = std::chrono::milliseconds(200);
+
+// There may be no memory for a line either.
+void log_thrown(const Endpoint& at, const std::exception& e) noexcept {
+  try {
+    base::log_error("accept_failed", {{"detail", fmt::format("at {}: {}", at.str(), e.what())}});
+  } catch (const std::exception&) {
+    return;
+  }
 }
 
 }  // namespace
@@ -321,6 +335,25 @@ Task<base::Result<Stream>> Listener::accept() {
                            fmt::format("cannot accept on {}: {}", l.at.str(), std::strerror(errno)));
     }
     co_await l.socket.readable();
+  }
+}
+
+Task<void> Listener::each(std::function<void(Stream)> take) {
+  Impl& l = *impl_;
+  while (l.socket.is_open()) {
+    try {
+      auto stream = co_await accept();
+      if (stream) {
+        take(std::move(*stream));
+        continue;
+      }
+      if (l.socket.is_open()) base::log_error("accept_failed", {{"detail", stream.error().detail}});
+    } catch (const std::exception& e) {
+      log_thrown(l.at, e);
+    }
+    if (!l.socket.is_open()) break;
+    const bool elapsed = co_await l.pause.wait(kPause);
+    (void)elapsed;
   }
 }
 

@@ -4,6 +4,7 @@
 // of them. A wait that runs out gives the error "io.timeout".
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,10 @@ class Listener {
   Listener(Listener&&) noexcept;
   ~Listener();
 
+  // Hands each connection to `take`, until close(). Where none can be had (out of descriptors, mostly: those
+  // there must end first) the log says so, and after a pause another is looked for; likewise where `take`
+  // throws, which ends that connection alone.
+  Task<void> each(std::function<void(Stream)> take);
   Task<base::Result<Stream>> accept();  // "io.interrupted" after close()
   void close();
   const Endpoint& local() const;

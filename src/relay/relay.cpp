@@ -41,7 +41,10 @@ base::Result<> Relay::start() {
       doors_.push_back(std::make_unique<Door>(Door{settings, std::move(*listener)}));
     }
   }
-  for (const auto& door : doors_) loop_.spawn(accept(door.get()));
+  for (const auto& door : doors_) {
+    loop_.spawn(door->listener.each(
+        [this, &settings = door->settings](io::Stream stream) { admit(settings, std::move(stream)); }));
+  }
   return {};
 }
 
@@ -76,31 +79,16 @@ std::string Relay::no_room_for(const ListenerSettings& listener) const {
   return memory_.has_room(kSessionOctets) ? "" : "out of memory for sessions";
 }
 
-io::Task<void> Relay::accept(Door* door) {
-  for (;;) {
-    auto stream = co_await door->listener.accept();
-    if (!stream) {
-      if (stream.error().code == "io.interrupted") co_return;
-      // Out of descriptors, mostly: those there must end first.
-      base::log_error("accept_failed", {{"detail", stream.error().detail}});
-      io::Timer pause(loop_);
-      const bool waited = co_await pause.wait(std::chrono::milliseconds(200));
-      if (!waited) co_return;
-      continue;
-    }
-    const auto peer = stream->peer_address();
-    if (!peer) continue;  // gone already
-    auto session = std::make_shared<Session>(std::move(*stream), door->settings, memory_);
-    session->client = *peer;
-    session->stream.set_idle_timeout(settings_.command_timeout);
-    const std::string why = no_room_for(door->settings);
-    if (!why.empty()) {
-      loop_.spawn(turn_away(session, why));
-      continue;
-    }
-    (void)session->memory.grow(kSessionOctets);  // there is room
-    loop_.spawn(welcome(session));
-  }
+void Relay::admit(const ListenerSettings& listener, io::Stream stream) {
+  const auto peer = stream.peer_address();
+  if (!peer) return;  // gone already
+  auto session = std::make_shared<Session>(std::move(stream), listener, memory_);
+  session->client = *peer;
+  session->stream.set_idle_timeout(settings_.command_timeout);
+  const std::string why = no_room_for(listener);
+  if (!why.empty()) return loop_.spawn(turn_away(session, why));
+  (void)session->memory.grow(kSessionOctets);  // there is room
+  loop_.spawn(welcome(session));
 }
 
 io::Task<void> Relay::serve(std::shared_ptr<Session> session) {

@@ -45,7 +45,7 @@ class Relay {
     io::Listener listener;
   };
 
-  io::Task<void> accept(Door* door);
+  void admit(const ListenerSettings& listener, io::Stream stream);
   io::Task<void> turn_away(std::shared_ptr<Session> session, std::string why);
   io::Task<void> welcome(std::shared_ptr<Session> session);  // sees whose connection it is
   smtp::ServerOptions options_for(const Session& session) const;

@@ -48,8 +48,9 @@ struct Relay::Registration {
   Relay& relay;
   Session& session;
   Registration(Relay& r, Session& s) : relay(r), session(s) {
+    std::size_t& of_listener = relay.per_listener_[&session.listener];
     relay.sessions_.insert(&session);
-    ++relay.per_listener_[&session.listener];
+    ++of_listener;
   }
   Registration(const Registration&) = delete;
   ~Registration() {
