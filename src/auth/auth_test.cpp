@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -185,12 +186,57 @@ TEST_F(LoginsTest, AfterFailuresNobodyIsLookedAtForAWhile) {
   EXPECT_EQ(check("ann", "password").kind, Verdict::Kind::good);
 }
 
+// However many connections it opens at once.
+TEST_F(LoginsTest, ABurstIsNotLookedAtBeforeItsFirstFailureIsKnown) {
+  open("ann:" + kYescrypt + "\n", std::chrono::minutes(1));
+  constexpr int kMany = 50;
+  std::vector<Verdict> out(kMany);
+  int left = kMany;
+  for (Verdict& v : out) loop.spawn(ask(*logins, "c", "ann", "wrong", v, left, loop));
+  loop.run();
+  EXPECT_EQ(left, 0);
+  const auto looked_at =
+      std::count_if(out.begin(), out.end(), [](const Verdict& v) { return v.why == "wrong password"; });
+  EXPECT_EQ(looked_at, ThrottleSettings().side_by_side);
+}
+
+// A mail program opens several connections, also the first time.
+TEST_F(LoginsTest, WhoeverKnowsThePasswordMayComeSeveralTimesAtOnce) {
+  open("ann:" + kYescrypt + "\n", std::chrono::minutes(1));
+  constexpr int kMany = 12;
+  std::vector<Verdict> out(kMany);
+  int left = kMany;
+  for (Verdict& v : out) loop.spawn(ask(*logins, "c", "ann", "pa55 wörd", v, left, loop));
+  loop.run();
+  EXPECT_EQ(left, 0);
+  for (const Verdict& v : out) EXPECT_EQ(v.kind, Verdict::Kind::good) << v.why;
+}
+
+TEST_F(LoginsTest, WhomOthersLetInIsBoundAsTheFileSays) {
+  open("ann:" + kArgon2 + ":@x.test\n");
+  const auto look = [](Logins& from, std::string user, std::vector<std::string>& to,
+                       io::Loop& l) -> io::Task<void> {
+    to = co_await from.senders_of(std::move(user));
+    l.stop();
+  };
+  for (const auto& [user, senders] : std::initializer_list<std::pair<const char*, std::vector<std::string>>>{
+           {"ann", {"@x.test"}}, {"eve", {}}}) {
+    std::vector<std::string> found = {"-"};
+    loop.spawn(look(*logins, user, found, loop));
+    loop.run();
+    EXPECT_EQ(found, senders) << user;
+  }
+}
+
 TEST_F(LoginsTest, WhoWaitsIsBounded) {
   open("ann:" + kArgon2 + "\n");
   constexpr int kMany = Logins::kMostWaiting + 5;
   std::vector<Verdict> out(kMany);
   int left = kMany;
-  for (Verdict& v : out) loop.spawn(ask(*logins, "c", "ann", "wrong", v, left, loop));
+  for (int i = 0; i < kMany; ++i) {
+    const std::string each = std::to_string(i);
+    loop.spawn(ask(*logins, each, each, "wrong", out[static_cast<std::size_t>(i)], left, loop));
+  }
   int later = 0;
   for (const Verdict& v : out) later += v.why == "too many logins wait";
   EXPECT_EQ(later, 5);

@@ -19,6 +19,13 @@ Stamp stamp_of(const std::string& path) {
   return {info.st_ino, info.st_size, info.st_ctim.tv_sec, info.st_ctim.tv_nsec};
 }
 
+struct Counted {
+  explicit Counted(std::size_t& n) : waiting(n) { ++waiting; }
+  Counted(const Counted&) = delete;
+  ~Counted() { --waiting; }
+  std::size_t& waiting;
+};
+
 }  // namespace
 
 struct Logins::Users {
@@ -67,7 +74,12 @@ struct Logins::Users {
 };
 
 Logins::Logins(io::Loop& loop, const base::Clock& clock, std::string file, ThrottleSettings throttle)
-    : loop_(loop), clock_(clock), throttle_(throttle), users_(std::make_shared<Users>()), worker_(loop) {
+    : loop_(loop),
+      clock_(clock),
+      throttle_(throttle),
+      patience_(throttle.patience),
+      users_(std::make_shared<Users>()),
+      worker_(loop) {
   users_->path = std::move(file);
 }
 
@@ -82,10 +94,57 @@ io::Task<void> Logins::reload() {
   (void)done;
 }
 
+io::Task<std::vector<std::string>> Logins::senders_of(std::string user) {
+  std::function<std::vector<std::string>()> job = [users = users_, name = std::move(user)] {
+    users->refresh();
+    const User* const found = users->file.find(name);
+    return found ? found->senders : std::vector<std::string>();
+  };
+  co_return co_await worker_.run(std::move(job));
+}
+
+// When it ends, those whom it held back look again.
+struct Logins::Turn {
+  Logins& logins;
+  std::optional<Throttle::Attempt> attempt;
+  explicit Turn(Logins& l) : logins(l) {}
+  Turn(const Turn&) = delete;
+  bool begins(const std::string& client, const std::string& user) {
+    auto begun = logins.throttle_.begin(client, user);
+    if (begun) attempt.emplace(std::move(*begun));
+    return begun.has_value();
+  }
+  ~Turn() {
+    if (!attempt) return;
+    attempt.reset();
+    for (io::Timer* timer : logins.held_back_) timer->cancel();
+  }
+};
+
+io::Task<bool> Logins::another_ends(base::Milliseconds patience) {
+  struct Place {
+    std::list<io::Timer*>& list;
+    std::list<io::Timer*>::iterator at;
+    ~Place() { list.erase(at); }
+  };
+  io::Timer timer(loop_);
+  const Place place{held_back_, held_back_.insert(held_back_.end(), &timer)};
+  const bool elapsed = co_await timer.wait(patience);
+  co_return !elapsed;
+}
+
 io::Task<Verdict> Logins::check(std::string client, std::string user, std::string password) {
   Verdict out;
+  const base::Time until = clock_.now() + patience_;
+  Turn turn(*this);
+  while (!turn.begins(client, user)) {
+    const bool ended = co_await another_ends(until - clock_.now());
+    if (ended) continue;
+    out.why = "too many logins at once";
+    co_return out;
+  }
   const auto wait = throttle_.admit(client, user, clock_.now());
-  if (!wait) {
+  if (!wait || clock_.now() + *wait > until) {
     out.why = "too many failures before";
     co_return out;
   }
@@ -101,9 +160,8 @@ io::Task<Verdict> Logins::check(std::string client, std::string user, std::strin
   std::function<Verdict()> job = [users = users_, user, secret = std::move(password)] {
     return users->check(user, secret);
   };
-  ++waiting_;
+  const Counted counted(waiting_);
   out = co_await worker_.run(std::move(job));
-  --waiting_;
   if (out.kind == Verdict::Kind::good) throttle_.succeeded(client, user);
   if (out.kind == Verdict::Kind::bad) throttle_.failed(client, user, clock_.now());
   co_return out;

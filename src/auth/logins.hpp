@@ -2,6 +2,7 @@
 // a bounded number waits. The file of users is read again when it has changed.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,14 +32,22 @@ class Logins {
   io::Task<void> reload();
   // `client` names a network that is one party, for the throttle.
   io::Task<Verdict> check(std::string client, std::string user, std::string password);
+  // Whom a user may send as (User) whom somebody else has let in; any, of one whom the file does not have.
+  io::Task<std::vector<std::string>> senders_of(std::string user);
 
  private:
   struct Users;  // the worker's
+  struct Turn;
+
+  // Until a login under way ends; false: it did not, for so long.
+  io::Task<bool> another_ends(base::Milliseconds patience);
 
   io::Loop& loop_;
   const base::Clock& clock_;
   Throttle throttle_;
+  base::Milliseconds patience_;
   std::size_t waiting_ = 0;
+  std::list<io::Timer*> held_back_;  // by others under way, in the order in which they came
   std::shared_ptr<Users> users_;
   io::Worker worker_;
 };

@@ -18,6 +18,32 @@ base::Milliseconds Throttle::pause(const Entry& entry) const {
   return std::min(out, settings_.longest_pause);
 }
 
+std::optional<Throttle::Attempt> Throttle::begin(const std::string& client, const std::string& user) {
+  std::vector<Pair> keys;
+  if (good_.contains({client, user})) {
+    keys = {{client, user}};
+  } else {
+    keys = {{client, ""}, {"", user}};
+  }
+  for (const Pair& key : keys) {
+    const auto there = under_way_.find(key);
+    if (there != under_way_.end() && there->second >= settings_.side_by_side) return std::nullopt;
+  }
+  return Attempt(*this, std::move(keys));
+}
+
+Throttle::Attempt::Attempt(Throttle& throttle, std::vector<Pair> keys)
+    : throttle_(throttle), keys_(std::move(keys)) {
+  for (const Pair& key : keys_) ++throttle_.under_way_[key];
+}
+
+Throttle::Attempt::~Attempt() {
+  for (const Pair& key : keys_) {
+    const auto there = throttle_.under_way_.find(key);
+    if (--there->second == 0) throttle_.under_way_.erase(there);
+  }
+}
+
 std::optional<base::Milliseconds> Throttle::admit(const std::string& client, const std::string& user,
                                                   base::Time now) {
   if (good_.contains({client, user})) return base::Milliseconds(0);

@@ -52,6 +52,27 @@ TEST(Throttle, SideBySideIsNoWayAround) {
   EXPECT_EQ(a.wait("c", "bob"), 2s);
 }
 
+// A burst must not be over before the first failure is known.
+TEST(Throttle, AFewLoginsSideBySide) {
+  Throttle throttle;
+  std::vector<Throttle::Attempt> under_way;
+  const auto begins = [&](const std::string& client, const std::string& user) {
+    auto attempt = throttle.begin(client, user);
+    if (attempt) under_way.push_back(std::move(*attempt));
+    return attempt.has_value();
+  };
+  for (const char* user : {"ann", "bob", "eve"}) EXPECT_TRUE(begins("c", user));
+  EXPECT_FALSE(begins("c", "dan")) << "of a client, in whosever name";
+  EXPECT_TRUE(begins("d", "ann"));
+  EXPECT_TRUE(begins("e", "ann"));
+  EXPECT_FALSE(begins("f", "ann")) << "in a user's name, from wherever";
+  throttle.succeeded("c", "ann");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(begins("c", "ann")) << "others do not count there";
+  EXPECT_FALSE(begins("c", "ann")) << "but he does himself";
+  under_way.clear();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(begins("f", "ann")) << "they ended";
+}
+
 TEST(Throttle, WhoeverWasGoodIsNotLockedOut) {
   Attempts a;
   a.throttle.succeeded("home", "ann");
