@@ -78,14 +78,14 @@ struct Gate::Registration {
   Gate& gate;
   Session& session;
   Registration(Gate& g, Session& s) : gate(g), session(s) {
-    std::size_t& of_client = gate.per_client_[session.client.address];
+    std::size_t& of_client = gate.per_client_[session.client.address.party()];
     gate.sessions_.insert(&session);
     ++of_client;
   }
   Registration(const Registration&) = delete;
   ~Registration() {
     gate.sessions_.erase(&session);
-    const auto of_client = gate.per_client_.find(session.client.address);
+    const auto of_client = gate.per_client_.find(session.client.address.party());
     if (--of_client->second == 0) gate.per_client_.erase(of_client);
   }
 };
@@ -295,7 +295,7 @@ void Gate::admit(io::Stream stream, std::uint16_t port) {
   if (!address || !local || !peer) return;  // gone already
   auto session = std::make_shared<Session>(loop_, settings_, std::move(stream));
   session->client = {*address, peer->port, *local, port};
-  const auto there = per_client_.find(*address);
+  const auto there = per_client_.find(address->party());
   const std::size_t of_client = there == per_client_.end() ? 0 : there->second;
   const bool full =
       sessions_.size() >= settings_.max_sessions || of_client >= settings_.max_sessions_per_client;

@@ -76,7 +76,7 @@ class Gate {
   tls::Handshakes handshakes_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::set<Session*> sessions_;
-  std::map<io::IpAddress, std::size_t> per_client_;
+  std::map<io::IpAddress, std::size_t> per_client_;  // by its party
   bool stopping_ = false;
 };
 

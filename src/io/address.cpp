@@ -38,6 +38,12 @@ std::string IpAddress::str() const {
   return out;
 }
 
+IpAddress IpAddress::party() const {
+  IpAddress out = *this;
+  if (!v4_) std::fill(out.bytes_.begin() + 8, out.bytes_.end(), std::uint8_t(0));
+  return out;
+}
+
 base::Result<Network> Network::parse(std::string_view text) {
   const std::size_t slash = text.find('/');
   auto address = IpAddress::parse(text.substr(0, slash));

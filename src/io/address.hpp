@@ -21,6 +21,8 @@ class IpAddress {
   bool is_v4() const { return v4_; }
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }  // IPv4: the first four
   std::string str() const;
+  // Whoever has this address has all that give the same: of IPv6 a /64 (RFC 4291 2.5.4).
+  IpAddress party() const;
   auto operator<=>(const IpAddress&) const = default;
 
  private:

@@ -454,6 +454,17 @@ TEST(IpAddress, ParseAndPrint) {
   }
 }
 
+TEST(IpAddress, OfIpv6ANetworkIsOneParty) {
+  for (const auto& [address, party] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"192.0.2.1", "192.0.2.1"},
+                                                                  {"::ffff:192.0.2.1", "192.0.2.1"},
+                                                                  {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+                                                                  {"2001:db8:1:2::", "2001:db8:1:2::"},
+                                                                  {"::1", "::"}}) {
+    EXPECT_EQ(IpAddress::parse(address)->party().str(), party) << address;
+  }
+}
+
 TEST(Network, Contains) {
   const struct {
     const char* network;

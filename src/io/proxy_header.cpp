@@ -65,10 +65,11 @@ base::Result<Proxied> parse_proxy_header(std::string_view start, std::string_vie
   if (!length) return std::unexpected(length.error());
   const int command = start[12] & 15;
   const int family = static_cast<unsigned char>(start[13]) >> 4, transport = start[13] & 15;
-  if (*length != rest.size() || command > 1 || family > 3 || transport > 2)
-    return base::fail("io.proxy", "a PROXY header whose command or family is not known");
   Proxied out;
-  if (command == 0 || family == 0 || family == 3) return out;
+  out.own = command == 0;  // what stands behind it means nothing then, not even the family
+  if (*length != rest.size() || command > 1 || (!out.own && (family > 3 || transport > 2)))
+    return base::fail("io.proxy", "a PROXY header whose command or family is not known");
+  if (out.own || family == 0 || family == 3) return out;
   const bool v4 = family == 1;
   const std::size_t size = v4 ? 4 : 16;
   if (transport != 1 || rest.size() < 2 * size + 4)

@@ -15,9 +15,9 @@ namespace pinnace::io {
 std::string proxy_header(const Endpoint& client, const Endpoint& local);
 
 struct Proxied {
-  // Nothing where the front speaks for itself (LOCAL), or names no IP addresses: the connection's own hold.
   std::optional<Endpoint> client;
-  Endpoint local;  // with client: where it connected to
+  Endpoint local;    // with client: where it connected to
+  bool own = false;  // LOCAL: the front speaks for itself. Else, without client: for whom it cannot name
 };
 
 // The first kProxyStart octets say how many follow: at most kMostProxy, of which addresses are read and the

@@ -39,7 +39,8 @@ TEST(ProxyHeader, Octets) {
       {v4 + tlvs, 0x21, 0x11, true, "192.0.2.1:4711", "TLVs are passed over"},
       {v4, 0x20, 0x11, true, "", "LOCAL: its addresses mean nothing"},
       {"", 0x20, 0x00, true, "", "LOCAL without addresses"},
-      {"", 0x21, 0x00, true, "", "AF_UNSPEC: the connection's own"},
+      {"", 0x20, 0x41, true, "", "LOCAL of an unknown family"},
+      {"", 0x21, 0x00, true, "", "AF_UNSPEC"},
       {std::string(216, 'x'), 0x21, 0x31, true, "", "AF_UNIX"},
       {v4, 0x21, 0x12, false, "", "UDP"},
       {v4.substr(0, 11), 0x21, 0x11, false, "", "an address cut short"},
@@ -57,6 +58,7 @@ TEST(ProxyHeader, Octets) {
     EXPECT_EQ(read.has_value(), row.good) << row.why;
     if (!read) continue;
     EXPECT_EQ(read->client ? read->client->str() : "", row.client) << row.why;
+    EXPECT_EQ(read->own, row.command == 0x20) << row.why;
   }
   EXPECT_FALSE(parse("PROXY TCP4 192.0.2.1 198.51.100.2 4711 25\r\n")) << "the first version";
   EXPECT_FALSE(parse(""));

@@ -160,6 +160,8 @@ class Queue {
   QueueStats stats() const;
   // Nothing more can be taken or kept until the service is started anew.
   bool failed() const { return db_.failed().has_value(); }
+  // On disk, for new messages.
+  bool has_room() { return db_.has_room(); }
 
  private:
   struct Active {  // worked on, or fresh

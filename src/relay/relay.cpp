@@ -107,6 +107,8 @@ io::Task<void> Relay::serve(std::shared_ptr<Session> session) {
 io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
   switch (action.kind) {
     case Kind::send: {
+      // A client that is answered owes no octets meanwhile.
+      if (s.pace) s.stream.set_deadline(s.ends);
       const auto sent = co_await s.stream.write_all(action.bytes);
       if (!sent) s.server.peer_closed();
       break;
@@ -144,9 +146,12 @@ io::Task<bool> Relay::act(Session& s, const smtp::Server::Action& action) {
       co_await log_in(s, std::move(login));
       break;
     }
-    case Kind::xclient:
-      s.server.answer(take_xclient(s, *action.xclient));
+    case Kind::xclient: {
+      smtp::Xclient named = *action.xclient;
+      const Reply reply = co_await take_xclient(s, std::move(named));
+      s.server.answer(reply);
       break;
+    }
     case Kind::mail:
       s.server.answer(answer_mail(s, *action.path));
       break;
@@ -181,6 +186,8 @@ Reply Relay::answer_mail(Session& s, const smtp::PathArgument& path) {
     log_session(s, "sender_refused", fmt::format("{} as {}", s.server.user(), path.path));
     return Reply::make(550, fmt::format("5.7.1 you may not send as {}", path.path));
   }
+  // RFC 1870 6.1: said before anything is sent in vain.
+  if (!queue_.has_room()) return Reply::make(452, "4.3.1 no room for mail now");
   s.envelope = {};
   s.envelope.reverse_path = path.path;
   s.envelope.smtputf8 = s.server.smtputf8();

@@ -52,7 +52,7 @@ class Relay {
   std::string no_room_for(const ListenerSettings& listener) const;  // empty: there is
   bool count_client(Session& session, io::IpAddress client);        // false: it has too many sessions
   void forget_client(Session& session);
-  smtp::Reply take_xclient(Session& session, const smtp::Xclient& named);
+  io::Task<smtp::Reply> take_xclient(Session& session, smtp::Xclient named);
   io::Task<void> log_in(Session& session, smtp::Login login);
   io::Task<void> serve(std::shared_ptr<Session> session);
   io::Task<bool> act(Session& session, const smtp::Server::Action& action);  // false: the session is over
@@ -74,7 +74,7 @@ class Relay {
   std::vector<std::unique_ptr<Door>> doors_;
   std::set<Session*> sessions_;
   std::map<const ListenerSettings*, std::size_t> per_listener_;
-  std::map<io::IpAddress, std::size_t> per_client_;
+  std::map<io::IpAddress, std::size_t> per_client_;  // by its party
   bool stopping_ = false;
 };
 

@@ -32,6 +32,7 @@ struct Relay::Session {
   io::IpAddress client;              // whom a front named, where one did
   std::string client_host;           // its name, where a front said it
   bool counted = false;              // among its client's sessions
+  bool front = false;                // it may name its client by XCLIENT
   bool in_networks = false;          // of the listener
   std::vector<std::string> senders;  // whom the user may send as (auth::User)
   bool in_transaction = false;

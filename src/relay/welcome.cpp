@@ -21,28 +21,21 @@ bool among(const std::vector<io::Network>& networks, const io::IpAddress& addres
                      [&](const io::Network& n) { return n.contains(address); });
 }
 
-// What is one party to whoever counts its failures: of IPv6 everybody has a /64.
-std::string party_of(const io::IpAddress& client) {
-  if (client.is_v4()) return client.str();
-  auto bytes = client.bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), std::uint8_t(0));
-  return io::IpAddress::v6(bytes.data()).str() + "/64";
-}
-
 }  // namespace
 
 void Relay::forget_client(Session& s) {
   if (!std::exchange(s.counted, false)) return;
-  if (--per_client_[s.client] == 0) per_client_.erase(s.client);
+  const auto there = per_client_.find(s.client.party());
+  if (--there->second == 0) per_client_.erase(there);
 }
 
 bool Relay::count_client(Session& s, io::IpAddress client) {
   forget_client(s);
   s.client = client;
   s.in_networks = among(s.listener.networks, client);
-  const auto there = per_client_.find(client);
+  const auto there = per_client_.find(client.party());
   if (there != per_client_.end() && there->second >= s.listener.max_sessions_per_client) return false;
-  ++per_client_[client];
+  ++per_client_[client.party()];
   s.counted = true;
   return true;
 }
@@ -54,7 +47,7 @@ smtp::ServerOptions Relay::options_for(const Session& s) const {
   options.chunking = options.dsn = true;
   options.tls_first = s.listener.kind == ListenerSettings::Kind::submissions;
   options.auth = options.auth_required = s.listener.for_users();
-  options.xclient = among(s.listener.xclient_from, s.client);
+  options.xclient = s.front;
   options.max_message_size = s.listener.max_message_size;
   options.max_recipients = s.listener.max_recipients;
   options.max_errors = settings_.max_errors;
@@ -80,6 +73,7 @@ io::Task<void> Relay::welcome(std::shared_ptr<Session> session) {
   Session& s = *session;
   const Registration registered{*this, s};
   io::IpAddress client = s.client;
+  bool known = true;
   if (among(s.listener.proxy_from, client)) {
     s.allow(kHeaderTime);
     const auto header = co_await io::read_proxy_header(s.stream);
@@ -89,34 +83,40 @@ io::Task<void> Relay::welcome(std::shared_ptr<Session> session) {
       co_return;
     }
     if (header->client) client = header->client->address;
+    known = header->client || header->own;
   }
   // A front speaks for many: whom it names counts.
-  const bool front = among(s.listener.xclient_from, client);
-  const bool room = front || count_client(s, client);
-  if (front) s.client = client;
+  s.front = known && among(s.listener.xclient_from, client);
+  const bool room = s.front || count_client(s, client);
   if (!room) {
     co_await turn_away(session, "too many connections");
     co_return;
   }
-  s.in_networks = among(s.listener.networks, client);
+  s.client = client;
+  // Whom a front cannot name has none of the rights of its address.
+  s.in_networks = known && among(s.listener.networks, client);
   s.server = smtp::Server(options_for(s));
   co_await serve(session);
 }
 
-Reply Relay::take_xclient(Session& s, const smtp::Xclient& named) {
+io::Task<Reply> Relay::take_xclient(Session& s, smtp::Xclient named) {
   if (named.address) {
     const auto client = io::IpAddress::parse(*named.address);
-    if (!client && !named.address->empty()) return Reply::make(501, "5.5.4 ADDR= takes an IP address");
+    if (!client && !named.address->empty()) co_return Reply::make(501, "5.5.4 ADDR= takes an IP address");
     if (client && !count_client(s, *client)) {
       base::log_warning("session_refused", {{"client", client->str()}, {"why", "too many connections"}});
-      return Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections");
+      co_return Reply::make(421, "4.3.2 " + settings_.hostname + " too many connections");
     }
     // A client whom the front cannot name is in no network.
     if (!client) s.in_networks = false;
   }
   if (named.name) s.client_host = *named.name;
-  s.senders.clear();
-  return Reply::make(220, settings_.hostname + " ESMTP Pinnace");
+  if (named.address || named.login) s.senders.clear();
+  if (named.login && !named.login->empty() && logins_) {
+    auto senders = co_await logins_->senders_of(*named.login);
+    s.senders = std::move(senders);
+  }
+  co_return Reply::make(220, settings_.hostname + " ESMTP Pinnace");
 }
 
 io::Task<void> Relay::log_in(Session& s, smtp::Login login) {
@@ -124,7 +124,7 @@ io::Task<void> Relay::log_in(Session& s, smtp::Login login) {
   if (!s.listener.networks.empty() && !s.in_networks) {
     verdict = {auth::Verdict::Kind::bad, "not from this network", {}};
   } else {
-    std::string party = party_of(s.client);
+    std::string party = s.client.party().str();
     std::string password = std::move(login.password);
     verdict = co_await logins_->check(std::move(party), login.user, std::move(password));
   }

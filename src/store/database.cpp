@@ -230,23 +230,29 @@ Batch Database::batch() const { return Batch(std::make_unique<Batch::Impl>()); }
 
 io::Task<base::Result<>> Database::commit(Batch batch, Durability durability, Purpose purpose) {
   if (failed_) co_return std::unexpected(*failed_);
-  if (purpose == Purpose::adds && !has_room(batch.impl_->size)) {
+  if (purpose == Purpose::adds && !has_room_for(batch.impl_->size)) {
     reclaim_soon();
     co_return base::fail("store.full", fmt::format("less than {} MiB free for store {}: make room",
                                                    settings_.min_free >> 20, impl_->path));
   }
   io::OneShot<base::Result<>> done;
-  collected_.push_back({std::move(batch), durability, &done});
   // What the loop has at hand goes first: what it commits shares the write.
-  if (collected_.size() == 1) loop_.post([this] { hand_over(); });
+  if (collected_.empty()) loop_.post([this] { hand_over(); });
+  collected_.push_back({std::move(batch), durability, &done});
   base::Result<> result = co_await done;
   if (full_ && purpose == Purpose::removes) reclaim_soon();
   co_return result;
 }
 
+bool Database::has_room() {
+  const bool room = has_room_for(0);
+  if (!room) reclaim_soon();
+  return room;
+}
+
 // Looked up once a second, and each time that a quarter of the reserve was written: the store may
 // write what it is given twice.
-bool Database::has_room(std::size_t adding) {
+bool Database::has_room_for(std::size_t adding) {
   const auto now = io::Steady::now();
   since_look_ += adding;
   if (now - looked_ < std::chrono::seconds(1) && since_look_ < settings_.min_free / 4) return !full_;

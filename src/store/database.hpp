@@ -84,6 +84,8 @@ class Database {
   Batch batch() const;
   io::Task<base::Result<>> commit(Batch batch, Durability durability, Purpose purpose = Purpose::adds);
 
+  // As of this second: whether a commit that adds would be taken. Where not, room is looked for.
+  bool has_room();
   // Why every commit fails from now on, where it is so.
   const std::optional<base::Error>& failed() const { return failed_; }
   // Blocks until it is durable. Only before the loop runs, to bring an older store up to date.
@@ -102,7 +104,7 @@ class Database {
   void hand_over();
   void work();
   base::Result<> write(std::vector<Waiting>& group);
-  bool has_room(std::size_t adding);
+  bool has_room_for(std::size_t adding);
   void reclaim_soon();
   io::Task<void> reclaim();
 

@@ -126,6 +126,7 @@ TEST(Database, LowSpaceRefusesBeforeTheDiskIsFull) {
   const auto refused = put_now(loop, **db, "k", "v");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "store.full");
+  EXPECT_FALSE((*db)->has_room());
   EXPECT_EQ((*db)->get(Table::messages, "k").value(), std::nullopt);
   loop.drop_tasks();
 }

@@ -10,6 +10,7 @@
 //   e       every sync fails with EIO, and nothing is synced
 //   f       it is full: a write takes half, the next fails with ENOSPC
 //   s       a write takes a part only, as write(2) may
+//   d       a write takes two seconds
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -96,6 +97,7 @@ Disk& disk() {
 // What a write may take of `size`; nothing: ENOSPC.
 size_t taken(int fd, size_t size) {
   const char wrong = disk().wrong(fd);
+  if (wrong == 'd') ::sleep(2);
   if (wrong != 'f' && wrong != 's') return size;
   const unsigned n = disk().writes++;
   if (wrong == 's') return size > 1 ? 1 + n * 7919 % (size - 1) : size;

@@ -3,6 +3,7 @@
 import os
 import re
 import smtplib
+import socket
 import struct
 
 from lab import MX, RELAY
@@ -130,7 +131,8 @@ class Fronts(LabTest):
             (proxy("127.77.0.98"), "554 ", "a stranger"),
             (proxy("127.77.0.99", tlvs=b"\x04\0\x03xyz"), "250 ", "with a TLV"),
             (SIGNATURE + b"\x20\0\0\0", "250 ", "LOCAL: a health check, by the front's own address"),
-            (SIGNATURE + b"\x21\0\0\0", "250 ", "AF_UNSPEC: likewise"),
+            (SIGNATURE + b"\x21\0\0\0", "554 ", "AF_UNSPEC: a client whom it cannot name"),
+            (SIGNATURE + b"\x21\x31\0\xd8" + b"x" * 216, "554 ", "AF_UNIX: likewise"),
         ):
             with self.subTest(why):
                 conversation = self.conversation(header=header)
@@ -148,6 +150,29 @@ class Fronts(LabTest):
                 except ConnectionResetError:
                     said = ""
                 self.assertEqual("", said, "not a word")
+
+    # Not even that it may speak for others.
+    def test_whom_a_front_cannot_name_has_none_of_its_rights(self):
+        everybody = ["127.0.0.0/8"]
+        self.fronted(proxy_from=everybody, xclient_from=everybody, networks=everybody)
+        for header, offered in ((SIGNATURE + b"\x21\0\0\0", False), (SIGNATURE + b"\x20\0\0\0", True)):
+            conversation = self.conversation(header=header)
+            conversation.reply()
+            self.assertEqual(offered, "XCLIENT" in conversation.ask("EHLO a"))
+
+    # Whoever has one address of an IPv6 network has them all.
+    def test_of_ipv6_a_network_is_one_client(self):
+        self.fronted(proxy_from=["127.0.0.0/8"], max_sessions_per_client=2)
+        for client, expected in (
+            ("2001:db8::1", "^220 "),
+            ("2001:db8::2", "^220 "),
+            ("2001:db8::3", "^421 "),
+            ("2001:db8:0:1::1", "^220 "),
+        ):
+            with self.subTest(client):
+                addresses = socket.inet_pton(socket.AF_INET6, client) + bytes(16) + struct.pack("!HH", 4711, 25)
+                header = SIGNATURE + b"\x21\x21" + struct.pack("!H", len(addresses)) + addresses
+                self.assertRegex(self.conversation(header=header).reply(), expected)
 
     # A real HAProxy, with a TLV in its headers, and its health checks (LOCAL) besides.
     def test_behind_haproxy(self):

@@ -7,6 +7,7 @@ import time
 
 from lab import RELAY, RELAY_PORT
 from programs import LabError, wait_for
+from storm import FailingDisk
 from support import Conversation, LabTest
 
 MEBIBYTE = 1 << 20
@@ -123,6 +124,25 @@ class Intake(LabTest):
         self.assertTrue(message.endswith(body.replace(b"\r\n", b"\n")), message[-200:])
         self.assertRegex(conversation.ask("BDAT 18446744073709551616 LAST"), "^501 ")
         self.assertEqual("", conversation.reply(), "the session has ended")
+
+    # The client's pace is counted while it is waited for, not while it waits.
+    def test_a_chunk_is_answered_however_slow_the_disk(self):
+        relay = self.relay(limits={"min_rate": 1 << 30, "min_rate_grace": "1s"})
+        disk = FailingDisk(self.lab, relay.sections["relay"]["data"])
+        relay.start(disk.wrapper())
+        conversation = self.conversation()
+        name = "client." * 10 + "test"
+        for command in ("EHLO " + name, "MAIL FROM:<alice@sender.test>", "RCPT TO:<carol@plain.test>"):
+            self.assertRegex(conversation.ask(command), "^250")
+        disk.order("d")
+        # With the Received field a little more than the 64 KiB that are written at once, so that the last read
+        # is what waits for the disk.
+        text = b"Message-ID: <slow-disk@sender.test>\r\n\r\n" + (b"x" * 78 + b"\r\n") * 817
+        conversation.send(b"BDAT %d\r\n%s" % (len(text), text))
+        self.assertRegex(conversation.reply(), f"^250 2.0.0 {len(text)} octets")
+        disk.order("n")
+        self.assertRegex(conversation.ask("BDAT 0 LAST"), "^250 ")
+        self.assert_once(self.lab.plain, "<slow-disk@sender.test>")
 
     # RFC 3030 3: a binary message is stored octet by octet, and never goes where it would be damaged.
     def test_a_binary_message_is_taken_by_bdat_only(self):
@@ -300,6 +320,14 @@ class Intake(LabTest):
             return self.lab.send("carol@plain.test")
         except LabError:
             return None
+
+    # RFC 1870 6.1: before anything is sent in vain.
+    def test_a_full_disk_is_said_at_mail(self):
+        self.relay(limits={"min_free_disk": 1 << 50}).start()
+        conversation = self.conversation()
+        self.assertRegex(conversation.ask("EHLO a"), "^250")
+        self.assertRegex(conversation.ask("MAIL FROM:<alice@sender.test> SIZE=1000"), r"^452 4\.3\.1 ")
+        self.assertRegex(conversation.ask("RCPT TO:<carol@plain.test>"), "^503 ")
 
     # Bad input: no room, so 452, and nothing that was acknowledged is lost.
     def test_a_full_disk_refuses_and_recovers(self):

@@ -9,7 +9,7 @@ import subprocess
 
 from lab import RELAY
 from programs import wait_for
-from support import LabTest
+from support import Conversation, LabTest
 
 SUBMISSION, SUBMISSIONS = 2587, 2465
 PASSWORD = "pa55 wörd"
@@ -131,6 +131,32 @@ class Submission(LabTest):
                 self.assertEqual(good, code == 0, said)
                 if not good:
                     self.assertRegex(said, r"550 5\.7\.1 ")
+
+    # A front let him in; whom he may send as the file says here too. It need not have every user of the front's.
+    def test_a_user_whom_a_front_names_is_held_to_the_file(self):
+        self.relay(
+            relay={"users": self.users},
+            listener=[{"name": "front", "addresses": [f"{RELAY}:2526"], "xclient_from": ["127.0.0.0/8"]}],
+        ).start()
+        for attributes, sender, reply in (
+            ("LOGIN=bob@sender.test", "bob@sender.test", "250 "),
+            ("LOGIN=bob@sender.test", "ann@sender.test", r"550 5\.7\.1 "),
+            ("LOGIN=bob@sender.test ADDR=192.0.2.1", "ann@sender.test", r"550 5\.7\.1 "),
+            ("LOGIN=ann", "who@sender.test", "250 "),
+            ("LOGIN=stranger", "who@sender.test", "250 "),
+        ):
+            with self.subTest(attributes, sender=sender):
+                conversation = Conversation(RELAY, 2526)
+                self.addCleanup(conversation.close)
+                conversation.reply()
+                self.assertRegex(conversation.ask("XCLIENT " + attributes), "^220 ")
+                conversation.ask("EHLO a")
+                self.assertRegex(conversation.ask(f"MAIL FROM:<{sender}>"), "^" + reply)
+                if attributes.startswith("LOGIN=bob") and reply == "250 ":
+                    self.assertRegex(conversation.ask("RSET"), "^250 ")
+                    self.assertRegex(conversation.ask("XCLIENT HELO=other.test"), "^220 ")
+                    conversation.ask("EHLO a")
+                    self.assertRegex(conversation.ask("MAIL FROM:<ann@sender.test>"), "^550 ", "he is the same")
 
     # RFC 4954 6: one answer for a wrong password and an unknown user, and a line of the log with both.
     def test_guessers_are_slowed_down_and_logged(self):
