@@ -165,7 +165,9 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   read_listeners(*file, s, c);
   c.client_certificates = read_client_certificates(*file);
   c.routes = read_routes(*file);
-  c.rules = std::make_shared<const policy::RuleBook>(read_rules(*file, c.client_certificates, now));
+  RulesRead rules = read_rules(*file, c.client_certificates, now);
+  c.rules = std::make_shared<const policy::RuleBook>(std::move(rules.book));
+  c.pin_files = std::move(rules.pin_files);
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
 }

@@ -46,6 +46,7 @@ struct RelayConfig {
   std::string users;  // file of those who may log in; empty: nobody
   std::string roots;  // empty: the system's
   std::shared_ptr<const policy::RuleBook> rules = std::make_shared<const policy::RuleBook>();  // never null
+  std::vector<std::string> pin_files;                                                          // of the rules
   ClientCertificates client_certificates;
   discovery::FixedRoutes routes;
   base::Milliseconds sts_timeout = std::chrono::minutes(1);  // RFC 8461 3.3: for one policy

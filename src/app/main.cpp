@@ -144,7 +144,8 @@ void add_policy_commands(CLI::App& root, app::RuleRequest& rule, app::ExplainReq
   auto* list = rules->add_subcommand("list", "Every rule, most specific first");
   auto* test = rules->add_subcommand("test", "Which rules bind mail for a recipient, and a host");
   auto* reload = rules->add_subcommand(
-      "reload", "Have the relay read its rules again (as SIGHUP does). A broken file changes nothing");
+      "reload",
+      "Have the relay read its rules and routes again (as SIGHUP does). A broken file changes nothing");
   for (auto* command : {list, test, reload}) add_service_options(command, rule.service);
   for (auto* command : {list, test}) command->add_option("--config", rule.config, config);
   test->add_option("RECIPIENT", rule.domain, "A mailbox or a domain")->required();

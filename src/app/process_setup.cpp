@@ -88,6 +88,7 @@ ProcessNeeds needs_of(const RelayConfig& config, const std::string& config_file)
   needs.files = {config_file,  config.certificate, config.key,
                  config.users, config.roots,       config.dns.trust_anchor_file};
   std::erase(needs.files, "");
+  needs.files.insert(needs.files.end(), config.pin_files.begin(), config.pin_files.end());
   for (const auto& [name, one] : config.client_certificates)
     needs.files.insert(needs.files.end(), {one.certificate_file, one.key_file});
   needs.open_files = kOwnFiles + config.relay.max_sessions + config.delivery.max_connections;

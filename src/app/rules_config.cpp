@@ -11,12 +11,13 @@ using policy::Level;
 using policy::Rule;
 using policy::Waivable;
 
-void read_pins(TomlSection& s, Rule& rule) {
+void read_pins(TomlSection& s, Rule& rule, std::vector<std::string>& files) {
   for (const std::string& text : s.texts("pins", false)) {
     if (const auto pin = pins::Pin::parse(text)) {
       rule.pins.push_back(*pin);
     } else if (const auto of_file = tls::pin_of_file(text)) {
       rule.pins.push_back(*of_file);
+      files.push_back(text);
     } else {
       s.problem("pins", fmt::format("'{}' is neither the base64 of a SHA-256 (32 octets) nor a file with a "
                                     "certificate or key: {}",
@@ -96,7 +97,8 @@ void check_sense(TomlSection& s, const Rule& rule, base::Time now) {
   }
 }
 
-Rule read_rule(TomlSection& s, const ClientCertificates& certificates, base::Time now) {
+Rule read_rule(TomlSection& s, const ClientCertificates& certificates, base::Time now,
+               std::vector<std::string>& pin_files) {
   const bool domain = s.has("domain"), host = s.has("host");
   if (domain == host) s.problem("", "one of domain and host is expected");
   const char* key = host ? "host" : "domain";
@@ -110,7 +112,7 @@ Rule read_rule(TomlSection& s, const ClientCertificates& certificates, base::Tim
   if (level != std::size_t(-1)) rule.level = static_cast<Level>(level);
   const auto protocol = s.choice("min_protocol", {"TLSv1.2", "TLSv1.3"}, std::size_t(-1));
   if (protocol != std::size_t(-1)) rule.min_protocol = static_cast<policy::Protocol>(protocol);
-  read_pins(s, rule);
+  read_pins(s, rule, pin_files);
   read_mx(s, rule);
   read_client_certificate(s, rule, certificates);
   read_waiver(s, rule, now);
@@ -137,14 +139,19 @@ ClientCertificates read_client_certificates(TomlFile& file) {
   return out;
 }
 
-policy::RuleBook read_rules(TomlFile& file, const ClientCertificates& certificates, base::Time now) {
+RulesRead read_rules(TomlFile& file, const ClientCertificates& certificates, base::Time now) {
   TomlSection whole = file.section("");
+  RulesRead out;
   std::vector<Rule> rules;
-  for (TomlSection& s : whole.sections("rule")) rules.push_back(read_rule(s, certificates, now));
+  for (TomlSection& s : whole.sections("rule"))
+    rules.push_back(read_rule(s, certificates, now, out.pin_files));
   auto book = policy::RuleBook::make(std::move(rules));
-  if (book) return std::move(*book);
-  whole.problem("rule", book.error().detail);
-  return {};
+  if (book) {
+    out.book = std::move(*book);
+  } else {
+    whole.problem("rule", book.error().detail);
+  }
+  return out;
 }
 
 }  // namespace pinnace::app

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "app/toml_section.hpp"
 #include "policy/rule.hpp"
@@ -21,7 +22,12 @@ using ClientCertificates = std::map<std::string, ClientCertificate>;  // by the 
 // What is wrong is reported to the file, also with a certificate's own files.
 ClientCertificates read_client_certificates(TomlFile& file);
 
+struct RulesRead {
+  policy::RuleBook book;
+  std::vector<std::string> pin_files;  // of which `pins` of a rule were taken
+};
+
 // A waiver that is over at `now` is wrong: it is renewed, or goes.
-policy::RuleBook read_rules(TomlFile& file, const ClientCertificates& certificates, base::Time now);
+RulesRead read_rules(TomlFile& file, const ClientCertificates& certificates, base::Time now);
 
 }  // namespace pinnace::app

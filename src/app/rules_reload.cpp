@@ -32,8 +32,9 @@ base::Result<std::size_t> RulesReload::reload() {
   if (!certificate) {
     const std::string& why = certificate.error().detail;
     base::log_error("rules_not_reloaded", {{"file", file_}, {"reason", why}});
-    return base::fail("app.rules",
-                      "nothing is changed; the rules and certificates in force stay in force:\n" + why);
+    return base::fail(
+        "app.rules",
+        "nothing is changed; the rules, routes and certificates in force stay in force:\n" + why);
   }
   if (*certificate) {
     const tls::PeerChain& chain = (*certificate)->chain();
@@ -45,9 +46,12 @@ base::Result<std::size_t> RulesReload::reload() {
   *certificates_ = by_fingerprint(config->client_certificates);
   const std::size_t count = config->rules->rules().size();
   gatherer_.set_rules(config->rules);
+  const std::size_t routes = config->routes.all().size();
+  gatherer_.set_routes(std::move(config->routes));
   warned_.clear();
   timer_.cancel();
-  base::log_info("rules_reloaded", {{"file", file_}, {"rules", std::to_string(count)}});
+  base::log_info("rules_reloaded",
+                 {{"file", file_}, {"rules", std::to_string(count)}, {"routes", std::to_string(routes)}});
   return count;
 }
 

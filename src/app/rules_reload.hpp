@@ -1,4 +1,5 @@
-// The rules of a running relay, and the certificates that go with them: read again from its configuration.
+// The rules of a running relay, its routes, and the certificates that go with them: read again from its
+// configuration.
 // Rules are watched for waivers that end.
 #pragma once
 
@@ -31,8 +32,8 @@ class RulesReload {
         timer_(loop) {}
 
   // All of the file, and of the certificates that it names, must be good; else nothing changes, and the error
-  // says what is wrong. Its rules and certificates are in force at once, what else it sets after the next
-  // start. Gives the number of the rules.
+  // says what is wrong. Its rules, routes and certificates are in force at once, what else it sets after the
+  // next start. Gives the number of the rules.
   base::Result<std::size_t> reload();
 
   // Warns, once for each, of waivers as they end. A task that ends with the loop.

@@ -4,9 +4,11 @@ import os
 import pwd
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 
 from lab import RELAY, RELAY_PORT
 from programs import wait_for
@@ -109,6 +111,14 @@ class Process(ProcessTest):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
             self.assertTrue(operator.recv(100), "an answer")
         self.assertEqual(0, relay.command("queue", "list").returncode)
+
+    # Landlock lets it read what it was started with, wherever that lies.
+    def test_what_rules_name_can_be_read_again(self):
+        elsewhere = self.enterContext(tempfile.TemporaryDirectory())
+        key = shutil.copy(os.path.join(self.lab.certificates.folder, "plain.pem"), elsewhere)
+        relay = self.relay(rule=[{"domain": "plain.test", "pins": [key]}]).start()
+        done = relay.command("rule", "reload")
+        self.assertEqual(0, done.returncode, done.stderr)
 
     def test_the_sandbox_can_be_left_out(self):
         relay = self.relay(process={"sandbox": "off"}).start()

@@ -1,6 +1,7 @@
 """Next hops that the operator names: a Dovecot behind LMTP, and a Postfix in place of an MX."""
 
 import re
+import signal
 
 from dovecot import Dovecot
 from lab import PLAIN
@@ -88,6 +89,30 @@ class MailStore(RouteTest):
 
 
 class FixedHost(RouteTest):
+    # With the rules, all or nothing.
+    def test_routes_are_read_again(self):
+        relay = self.relay(route=[{"domain": "plain.test", "smtp": "127.77.0.30:25"}]).start()
+        identity = self.send_to(["carol@plain.test"])
+        self.logged("deferred", "carol@plain.test")
+        good = {"domain": "plain.test", "smtp": f"{PLAIN}:25"}
+        relay.configure({**relay.sections, "route": [good, {"domain": "other.test", "smtp": "unix:/x"}]})
+        broken = relay.command("rule", "reload")
+        self.assertEqual(1, broken.returncode)
+        self.assertIn("a UNIX socket is expected behind lmtp only", broken.stderr)
+        self.assertIn("[127.77.0.30]:25", relay.command("explain", "carol@plain.test").stdout)
+        relay.configure({**relay.sections, "route": [good]})
+        self.assertEqual(0, relay.command("rule", "reload").returncode)
+        self.assertIn(f"[{PLAIN}]:25", relay.command("explain", "carol@plain.test").stdout)
+        relay.command("queue", "retry", "--all")
+        self.lab.plain.wait_for_message(b"Message-ID: " + identity)
+        self.assertIn(" mx=route ", self.logged("delivered", "carol@plain.test"))
+        # Without one it is the MX again.
+        relay.configure({key: value for key, value in relay.sections.items() if key != "route"})
+        relay.program.process.send_signal(signal.SIGHUP)
+        wait_for(
+            lambda: "route: " not in relay.command("explain", "carol@plain.test").stdout, "the route to be gone"
+        )
+
     def test_in_place_of_an_mx(self):
         """The first of a route's hosts does not answer."""
         route = [{"domain": ".plain.test", "smtp": ["127.77.0.30:25", f"{PLAIN}:25"]}]
