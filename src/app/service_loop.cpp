@@ -61,7 +61,10 @@ void run_until_stopped(io::Loop& loop, const Running& service) {
   loop.on_signal(SIGINT, begin_stop);
   loop.spawn(process::keep_alive(loop, service.status));
   process::notify_ready();
+  // A line a write costs a busy relay more than what the line tells of.
+  base::gather_log([&loop] { loop.post(base::flush_log); });
   loop.run();
+  base::gather_log(nullptr);
   loop.drop_tasks();
   base::log_info("stopped", {});
 }

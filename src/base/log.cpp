@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 
 namespace pinnace::base {
 namespace {
@@ -78,6 +79,10 @@ struct Target {
   const bool journal = stderr_is_journal();
   std::string file;
   std::atomic<bool> json = false;
+  std::atomic<bool> gather = false;
+  std::atomic<bool> waiting = false;  // lines, for flush_log()
+  std::mutex mutex;                   // of soon
+  std::function<void()> soon;
   std::shared_ptr<spdlog::sinks::dist_sink_mt> sink;
   spdlog::logger logger;
 };
@@ -113,11 +118,30 @@ bool reopen_log() { return target().file.empty() || set_log_file(std::string(tar
 
 bool logs_to_journal() { return target().logs_to_journal(); }
 
+void gather_log(std::function<void()> soon) {
+  Target& t = target();
+  t.gather = static_cast<bool>(soon);
+  t.logger.flush_on(soon ? spdlog::level::warn : spdlog::level::trace);
+  {
+    const std::lock_guard lock(t.mutex);
+    t.soon = std::move(soon);
+  }
+  flush_log();
+}
+
+void flush_log() {
+  target().waiting = false;
+  target().sink->flush();
+}
+
 void log(Level level, std::string_view event, std::span<const Field> fields) {
   Target& t = target();
   if (!t.logger.should_log(to_spdlog(level))) return;
   const std::string line = t.json ? json_members(event, fields) : logfmt_line(event, fields);
   t.logger.log(to_spdlog(level), spdlog::string_view_t(line));
+  if (!t.gather || level >= Level::warning || t.waiting.exchange(true)) return;
+  const std::lock_guard lock(t.mutex);
+  if (t.soon) t.soon();
 }
 
 }  // namespace pinnace::base

@@ -1,8 +1,9 @@
 // The logging front. One event is one line: time, level, event name, then fields, as logfmt or as a JSON
 // object (log_line.hpp). For the journal, which keeps its own time, a line begins with its priority instead
-// (sd-daemon(3)). Thread-safe; a line is written when log() returns.
+// (sd-daemon(3)). Thread-safe; a line is written when log() returns, unless gather_log() says otherwise.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -26,6 +27,11 @@ bool set_log_file(const std::string& path);
 bool reopen_log();
 // Standard error is the journal's (systemd.exec(5), JOURNAL_STREAM), and no file is set.
 bool logs_to_journal();
+
+// From now on lines of a file below a warning wait, with those behind them, for flush_log(); `soon` is
+// called, on the thread that logs, when the first does: it sees to the call. Null: no line waits any more.
+void gather_log(std::function<void()> soon);
+void flush_log();
 
 void log(Level level, std::string_view event, std::span<const Field> fields);
 inline void log(Level level, std::string_view event, std::initializer_list<Field> f) {

@@ -66,6 +66,29 @@ TEST_F(LogFile, AsJsonIsAnObjectALine) {
                                     "\n"));
 }
 
+TEST_F(LogFile, LinesWaitUntilTheyAreFlushedOrUntilAWarning) {
+  ASSERT_TRUE(set_log_file(path("log")));
+  int asked = 0;
+  gather_log([&asked] { ++asked; });
+  log_info("one", {});
+  log_info("two", {});
+  EXPECT_EQ(content(path("log")), "");
+  EXPECT_EQ(asked, 1);
+  flush_log();
+  EXPECT_THAT(content(path("log")), testing::HasSubstr("info two"));
+
+  log_info("three", {});
+  EXPECT_EQ(asked, 2);
+  log_warning("four", {});
+  EXPECT_THAT(content(path("log")), testing::MatchesRegex("[^#]*three\n.*four\n"));
+
+  log_info("five", {});
+  gather_log(nullptr);
+  EXPECT_THAT(content(path("log")), testing::HasSubstr("five"));
+  log_info("six", {});
+  EXPECT_THAT(content(path("log")), testing::HasSubstr("six"));
+}
+
 // As logrotate does it: the file is moved away, and what comes later stands in a new one.
 TEST_F(LogFile, IsOpenedAnewByItsName) {
   ASSERT_TRUE(set_log_file(path("log")));
