@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""Messages per second through `pinnace relay` under enforced pins, and through Postfix at its best, in one run:
-the same generator, the same sink over TLS, all on 127.0.0.1.
+"""Messages per second through `pinnace relay` under enforced pins, and through Postfix, OpenSMTPD and Exim at their
+best, in one run: the same generator, the same sink over TLS, all on 127.0.0.1. Those whose unpacked trees are not
+there are left out.
 
-    bench/relay.py [--messages N] [--postfix-messages N] [--rounds N] [--million N] [--write FILE]
+    bench/relay.py [--messages N] [--postfix-messages N] [--slow-messages N] [--rounds N] [--million N] [--write FILE]
 
 --write puts the tables into docs/performance.md, between its two marks. The last line is one JSON object; only
 ratios mean anything on another machine:
     postfix_ratio_delivered        delivered/s of the relay over that of Postfix
     postfix_ratio_accepted         accepted/s, likewise
     postfix_ratio_cpu_per_message  Postfix's CPU seconds a message over the relay's
+    exim_ratio_delivered, opensmtpd_ratio_delivered  likewise, where they are there
     share_of_direct                delivered/s of the relay over the generator's straight into the sink
     handshake_ratio_openssl        delivered/s with a handshake for each message over plain OpenSSL's handshakes/s
     accept_p99_ms                  from MAIL to 250, 20 connections
@@ -24,13 +26,18 @@ import subprocess
 import sys
 import time
 
-from measure import SINK_PORT, SOURCE, Sink, Watch, build_tools, load, load_many, memory_mb, through
+from measure import SINK_PORT, SOURCE, Sink, Watch, build_tools, family, load, load_many, memory_mb, through
 
+from exim import Exim  # noqa: E402
 from lab import Lab  # noqa: E402
+from opensmtpd import OpenSmtpd  # noqa: E402
+from peer import Place  # noqa: E402
 from postfix import Postfix  # noqa: E402
 from programs import wait_for  # noqa: E402
 
-PINNACE_PORT, POSTFIX_PORT = 2525, 2526
+PINNACE_PORT, POSTFIX_PORT, PEER_PORT = 2525, 2526, 2528
+# How many connections hand in: more than OpenSMTPD's listen queue holds would wait for its greeting for ever.
+PEERS = {"OpenSMTPD": (OpenSmtpd, 5), "Exim": (Exim, 20)}
 DESTINATIONS = 20
 MARKS = "<!-- figures -->\n", "<!-- end of figures -->\n"
 
@@ -98,6 +105,25 @@ class Bench:
         pid = self.postfix.program.process.pid
         return self._into_sink(pid, lambda: load(self.tools, POSTFIX_PORT, messages, connections, octets))
 
+    def peers(self):
+        """Those of PEERS that are unpacked."""
+        programs = {name: os.path.join(self.lab.root, kind.COMMAND[0].lstrip("/")) for name, (kind, _) in PEERS.items()}
+        return [name for name, program in programs.items() if os.path.exists(program)]
+
+    def through_peer(self, name, messages, octets=4096):
+        """Through one of PEERS, which verifies the sink's certificate by the lab's CA and the sink's name."""
+        self.relays += 1
+        kind, connections = PEERS[name]
+        place = Place(f"{name.lower()}.bench.test", f"127.0.0.1:{PEER_PORT}", ["unused@unused.test"], "mx.dst.test",
+                      f"127.0.0.1:{SINK_PORT}")
+        peer = kind(self.lab.watchman, self.lab.path(f"{name}{self.relays}"), self.lab.root, place, self.pair,
+                    self.lab.certificates.roots_file)
+        try:
+            return self._into_sink(
+                peer.program.process.pid, lambda: load(self.tools, PEER_PORT, messages, connections, octets))
+        finally:
+            peer.stop()
+
     def direct(self, messages, octets=4096, connections=20):
         """The generator over TLS straight into the sink: plain OpenSSL. Messages per second."""
         sink = Sink(self.tools, self.lab.folder, self.pair)
@@ -117,19 +143,19 @@ class Bench:
         pid = relay.program.process.pid
         try:
             offered = load(self.tools, PINNACE_PORT, messages, 20, octets, ["-P"])
-            held = memory_mb(pid)
+            held = memory_mb(family(pid))
             relay.stop()
             began = time.monotonic()
             self._start(relay)
             started = time.monotonic() - began
             pid = relay.program.process.pid
-            restarted = memory_mb(pid)
+            restarted = memory_mb(family(pid))
             sink = Sink(self.tools, self.lab.folder, self.pair)
             try:
-                watch = Watch(pid)
-                relay.command("queue", "retry", "--all")
-                counted = sink.wait_for(messages, 1800)
-                used, peak = watch.end()
+                with Watch(pid) as watch:
+                    relay.command("queue", "retry", "--all")
+                    counted = sink.wait_for(messages, 1800)
+                    used, peak = watch.end()
             finally:
                 sink.stop()
         finally:
@@ -150,7 +176,8 @@ class Bench:
     def _into_sink(self, pid, offer):
         sink = Sink(self.tools, self.lab.folder, self.pair)
         try:
-            return through(sink, Watch(pid), offer)
+            with Watch(pid) as watch:
+                return through(sink, watch, offer)
         finally:
             sink.stop()
 
@@ -186,37 +213,45 @@ def medians(rows):
     return {key: median(rows, key) for key in rows[0] if rows[0][key] is not None}
 
 
-def side_by_side(bench, rounds, messages, postfix_messages, octets):
-    """Medians of the generator alone, the relay and Postfix, in turn: a machine that changes its mind changes it
-    for all."""
-    direct, own, peer = [], [], []
+def side_by_side(bench, rounds, octets, messages, counts):
+    """Medians of the generator alone, the relay and its peers, in turn: a machine that changes its mind changes it
+    for all. `counts`: how many messages each peer gets."""
+    direct, own, peers = [], [], {name: [] for name in counts}
     for number in range(rounds):
         name = f"round {number + 1}, {octets} octets,"
         direct.append(show(f"{name} direct", {"msgs_s": round(bench.direct(messages, octets))}))
         own.append(show(f"{name} pinnace", bench.through_pinnace(messages, octets)))
-        peer.append(show(f"{name} Postfix", bench.through_postfix(postfix_messages, octets)))
-    return {"octets": octets, "direct": median(direct, "msgs_s"), "own": medians(own), "peer": medians(peer)}
+        for peer, count in counts.items():
+            found = (bench.through_postfix(count, octets) if peer == "Postfix"
+                     else bench.through_peer(peer, count, octets))
+            peers[peer].append(show(f"{name} {peer}", found))
+    return {"octets": octets, "direct": median(direct, "msgs_s"), "own": medians(own),
+            "peers": {peer: medians(rows) for peer, rows in peers.items()}}
 
 
-def ratios(row):
-    own, peer = row["own"], row["peer"]
+def ratios(row, name):
+    own, peer = row["own"], row["peers"][name]
     return {
         "delivered": round(own["delivered_s"] / peer["delivered_s"], 2),
         "accepted": round(own["accepted_s"] / peer["accepted_s"], 2),
         "cpu": round(peer["cpu_s_per_1000"] / own["cpu_s_per_1000"], 2),
         "memory": round(peer["memory_mb"] / own["memory_mb"], 2),
-        "direct": round(own["delivered_s"] / row["direct"], 3),
     }
+
+
+def share_of_direct(row):
+    return round(row["own"]["delivered_s"] / row["direct"], 3)
 
 
 def tables(beside, shapes, million, options):
     """What docs/performance.md shows: ratios, and what they are ratios of."""
-    out = ["| messages | delivered / Postfix's | accepted / Postfix's | Postfix's CPU / ours | Postfix's memory / ours "
-           "| share of direct |", "|---|---|---|---|---|---|"]
+    out = ["| messages | beside | delivered, ours / theirs | accepted, ours / theirs | CPU, theirs / ours "
+           "| memory, theirs / ours | share of direct |", "|---|---|---|---|---|---|---|"]
     for row in beside:
-        found = ratios(row)
-        out.append(f"| {row['octets'] / 1024:g} KB | {found['delivered']} | {found['accepted']} | {found['cpu']} "
-                   f"| {found['memory']} | {found['direct']} |")
+        for name in row["peers"]:
+            found = ratios(row, name)
+            out.append(f"| {row['octets'] / 1024:g} KB | {name} | {found['delivered']} | {found['accepted']} "
+                       f"| {found['cpu']} | {found['memory']} | {share_of_direct(row)} |")
     base = beside[0]["own"]
     out += ["", "The relay alone, against its own first row:", "",
             "| load | delivered | accepted | CPU for each message | peak memory | accept p50 | p99 |",
@@ -230,7 +265,7 @@ def tables(beside, shapes, million, options):
                 f"{million['held_mb']} MB held, {million['start_s']} s to start again with it "
                 f"({million['started_mb']} MB), then drained at {million['drained_s'] / base['delivered_s']:.2f} of the "
                 f"first row's rate, {million['drain_peak_mb']} MB at most; {million['lost']} lost."]
-    figures = {"first row": base, "Postfix": beside[0]["peer"], "direct_s": beside[0]["direct"]}
+    figures = {"first row": base, **beside[0]["peers"], "direct_s": beside[0]["direct"]}
     out += ["", "What the first rows were made of on that machine:", "", "```", *(
         f"{name}: {json.dumps(found)}" for name, found in figures.items()), "```", ""]
     return "\n".join(out)
@@ -248,15 +283,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--messages", type=int, default=20000)
     parser.add_argument("--postfix-messages", type=int, default=3000)
+    parser.add_argument("--slow-messages", type=int, default=400, help="for each of " + ", ".join(PEERS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--million", type=int, default=1_000_000, help="messages of the long queue; 0: without")
     parser.add_argument("--write", metavar="FILE", help="put the tables into this file")
     options = parser.parse_args()
     with Lab(records="*.dst MX 10 mx.dst\n") as lab:
         bench = Bench(lab)
-        small = side_by_side(bench, options.rounds, options.messages, options.postfix_messages, 4096)
+        counts = {"Postfix": options.postfix_messages, **dict.fromkeys(bench.peers(), options.slow_messages)}
+        small = side_by_side(bench, options.rounds, 4096, options.messages, counts)
         few = max(options.messages // 5, 1)
-        large = side_by_side(bench, 1, few, options.postfix_messages // 3, 102_400)
+        large = side_by_side(bench, 1, 102_400, few, {"Postfix": options.postfix_messages // 3})
         bench.postfix.stop()
         shapes = [("4 KB, 20 connections, one destination", small["own"])]
         for connections in 1, 200:
@@ -271,19 +308,21 @@ def main():
         million = show("a long queue", bench.million(options.million)) if options.million else None
     if options.write:
         write_tables(options.write, tables([small, large], shapes, million, options))
-    found = ratios(small)
+    found = ratios(small, "Postfix")
+    others = {f"{name.lower()}_ratio_delivered": ratios(small, name)["delivered"] for name in bench.peers()}
     last = {
         "postfix_ratio_delivered": found["delivered"],
         "postfix_ratio_accepted": found["accepted"],
         "postfix_ratio_cpu_per_message": found["cpu"],
-        "share_of_direct": found["direct"],
+        **others,
+        "share_of_direct": share_of_direct(small),
         "handshake_ratio_openssl": round(row["delivered_s"] / shaken, 3),
         "accept_p99_ms": small["own"]["p99_ms"],
         "drain_rate_1m": million and million["drained_s"],
         "rss_mb_1m": million and million["held_mb"],
         "pinnace_delivered_s": small["own"]["delivered_s"],
         "pinnace_cpu_s_per_1000": small["own"]["cpu_s_per_1000"],
-        "postfix_delivered_s": small["peer"]["delivered_s"],
+        "postfix_delivered_s": small["peers"]["Postfix"]["delivered_s"],
     }
     print(json.dumps(last))
     return 0

@@ -29,6 +29,7 @@ host_lookup =
 message_size_limit = 100M
 # What comes at once is delivered at once, however many connections and messages.
 smtp_accept_max = 1000
+smtp_accept_max_per_connection = 0
 smtp_accept_queue_per_connection = 0
 remote_max_parallel = 20
 queue_run_max = 20

@@ -15,6 +15,9 @@ pki "{hostname}" key "{folder}/key.pem"
 table domains {{ {domains} }}
 table recipients {{ {recipients} }}
 smtp max-message-size 100M
+smtp limit max-mails 100000
+# One connection every two seconds, and a pause of three behind each, without it.
+mta limit conn-delay-relay 0 reconn-delay-route 0 session-mail-max 10000
 listen on {address} port {port} tls pki "{hostname}" hostname "{hostname}"
 listen on {address} port 10025 proxy-v2 hostname "{hostname}"
 action "mailbox" maildir "{folder}/mailbox" virtual {{ "@" = {mailbox_owner} }}
