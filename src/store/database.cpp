@@ -5,7 +5,6 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <sys/stat.h>
@@ -58,8 +57,6 @@ rocksdb::ColumnFamilyOptions table_options(Table table, const std::shared_ptr<ro
   options.write_buffer_size = 4 << 20;
   options.max_write_buffer_number = 3;
   options.compression = rocksdb::kNoCompression;
-  // Keys come nearly in order: a place is found beside the last one.
-  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
   if (table == Table::bodies) {
     options.enable_blob_files = true;
     options.min_blob_size = 1024;
