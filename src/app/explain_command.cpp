@@ -66,6 +66,13 @@ Node tlsa_node(const json::value& tlsa) {
   return out;
 }
 
+void add_limits(Node& node, const json::value& limited) {
+  const auto* limits = limited.as_object().if_contains("limits");
+  if (!limits) return;
+  for (const auto& one : limits->as_array())
+    node.below.push_back({"limit: " + std::string(one.as_string()), {}});
+}
+
 Node decision_node(const json::value& decision) {
   Node out{fmt::format("decision: TLS {}; named as the domain's host: {}; policy: {}", str(decision, "tls"),
                        str(decision, "mx"), str(decision, "policy")),
@@ -89,6 +96,7 @@ Node host_node(const json::value& host) {
         {fmt::format("addresses: {} (DNSSEC: {})", joined(host, "addresses"), str(host, "dnssec")), {}});
     out.below.push_back(tlsa_node(host.at("tlsa")));
   }
+  add_limits(out, host);
   if (o.contains("decision")) out.below.push_back(decision_node(host.at("decision")));
   if (!usable) out.below.push_back({"why: " + str(host, "problem"), {}});
   return out;
@@ -104,6 +112,7 @@ void show(const json::value& answer) {
     root.below.push_back(mx_node(answer.at("mx")));
     root.below.push_back(sts_node(answer.at("sts")));
   }
+  add_limits(root, answer);
   for (const auto& host : answer.at("hosts").as_array()) root.below.push_back(host_node(host));
   root.below.push_back({str(answer, "verdict"), {}});
   fmt::print("{}{}\n", printable(root.text),

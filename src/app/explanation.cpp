@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/decision_json.hpp"
+#include "app/rule_report.hpp"
 #include "names/mail_address.hpp"
 #include "policy/judge.hpp"
 
@@ -28,6 +29,7 @@ io::Task<json::object> explain_host(discovery::Gatherer& gatherer, discovery::Do
     out["dnssec"] = to_string(found->addresses->security);
     out["tlsa"] = to_json(found->facts.tlsa);
   }
+  out["limits"] = to_json(gatherer.rules()->limit_of(policy::Rule::Subject::host, found->facts.host_name));
   found->facts.wish = wish;
   const policy::Decision decision = policy::decide(found->facts);
   const policy::Verdict verdict = policy::judge_forbidden(decision);
@@ -96,6 +98,7 @@ io::Task<base::Result<json::value>> explain(discovery::Gatherer& gatherer, Quest
   out["route"] = domain->route ? json::value(domain->route->str()) : json::value(nullptr);
   out["mx"] = to_json(*domain->hosts);
   out["sts"] = to_json(*domain->sts);
+  out["limits"] = to_json(gatherer.rules()->limit_of(policy::Rule::Subject::domain, name));
   out["hosts"] = std::move(hosts);
   out["usable"] = !first.empty();
   out["verdict"] = verdict_of(*domain->hosts, first, !first.empty());

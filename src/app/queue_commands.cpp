@@ -26,7 +26,8 @@ void show_message(const json::value& m) {
                str(r, "attempts"), str(r, "next_attempt") == "-" ? "" : "next " + str(r, "next_attempt"));
     if (!r.at("dsn").is_null()) fmt::print("        asked of notices: {}\n", printable(str(r, "dsn")));
     if (!r.at("reason").as_string().empty()) {
-      fmt::print("        {} {}\n", str(r, "last_status"), printable(str(r, "reason")));
+      const std::string status = str(r, "last_status");
+      fmt::print("        {}{}\n", status.empty() ? "" : status + " ", printable(str(r, "reason")));
     }
     if (!r.at("reply").as_string().empty())
       fmt::print("        {} said: {}\n", str(r, "host"), printable(str(r, "reply")));

@@ -92,11 +92,23 @@ std::string_view age_of(base::Time arrived, base::Time now) {
 
 }  // namespace
 
-// What waits together for a destination was not tried itself: it has the reason of what was.
+// What waits together for a destination was not tried itself: it has the reason of what was. What waits for a
+// limit has that as its reason.
 void RelayQueue::share_reason(queue::Message& message) const {
   for (queue::Recipient& r : message.recipients) {
     if (r.state != queue::RecipientState::waiting || r.next_attempt > clock_.now()) continue;
-    const auto* why = deliverer_.waits(queue::destination_of(queue::next_hop(r.address), message));
+    const std::string destination = queue::destination_of(queue::next_hop(r.address), message);
+    const auto* why = deliverer_.waits(destination);
+    if (!why || why->until <= clock_.now()) {
+      std::string limit = message.held ? std::string() : deliverer_.limited(destination);
+      if (!limit.empty()) {
+        // Neither a failure nor an attempt.
+        r.status.clear();
+        r.reply.clear();
+        r.reason = std::move(limit);
+        continue;
+      }
+    }
     if (!why) continue;
     r.host = why->host;
     r.status = why->problem.status;
@@ -169,7 +181,8 @@ RelayQueue::Answer RelayQueue::stats(const json::object& request) const {
     for (const auto& w : queue::Summary::of(m).waiting) ++destinations[w.destination];
     for (const queue::Recipient& r : m.recipients) {
       if (r.state != queue::RecipientState::waiting) continue;
-      ++reasons[r.status.empty() ? "not tried yet" : utf8(r.status + " " + r.reason.substr(0, 200))];
+      const std::string status = r.status.empty() ? "" : r.status + " ";
+      ++reasons[r.reason.empty() ? "not tried yet" : utf8(status + r.reason.substr(0, 200))];
     }
   }
   const auto counts = [](const auto& all) {

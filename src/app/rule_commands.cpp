@@ -47,6 +47,8 @@ int rule_test(const RuleRequest& request) {
     const auto& rules = answer.at("rules").as_array();
     for (const auto& rule : rules) show_rule(rule);
     if (rules.empty()) fmt::print("no rule is for {}\n", tamed(answer, "domain"));
+    for (const auto& limit : answer.at("limits").as_array())
+      fmt::print("limited by {}\n", printable(std::string(limit.as_string())));
   };
   if (request.config.empty()) {
     return ask_and_show(request.service,

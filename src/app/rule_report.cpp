@@ -14,6 +14,8 @@ json::object to_json(const policy::Rule& rule, base::Time now) {
   out["min_protocol"] = rule.min_protocol ? json::value(to_string(*rule.min_protocol)) : json::value(nullptr);
   out["client_certificate"] =
       rule.client_certificate ? json::value(rule.client_certificate->name) : json::value(nullptr);
+  out["rate"] = rule.rate ? json::value(rule.rate->str()) : json::value(nullptr);
+  out["concurrency"] = rule.concurrency ? json::value(*rule.concurrency) : json::value(nullptr);
   json::array pins, mx, ignore;
   for (const auto& pin : rule.pins) pins.emplace_back(pin.str());
   for (const auto& pattern : rule.mx) mx.emplace_back(pattern.str());
@@ -36,6 +38,12 @@ json::array to_json(const policy::RuleBook& rules, base::Time now) {
   return out;
 }
 
+json::array to_json(const policy::Limit& limit) {
+  json::array out;
+  for (const std::string& sentence : limit.sentences()) out.emplace_back(sentence);
+  return out;
+}
+
 base::Result<json::value> test_rules(const policy::RuleBook& rules, const std::string& domain,
                                      const std::string& host, base::Time now) {
   std::string domain_name = domain;
@@ -48,19 +56,28 @@ base::Result<json::value> test_rules(const policy::RuleBook& rules, const std::s
     if (!parsed) return base::fail("app.usage", parsed.error().detail);
     host_name = parsed->str();
   }
+  const auto of_domain = rules.limit_of(policy::Rule::Subject::domain, name->str());
+  const auto of_host = rules.limit_of(policy::Rule::Subject::host, host_name);
   json::array matching;
   for (const auto& rule : rules.rules()) {
-    const bool of_domain = rule->subject == policy::Rule::Subject::domain;
-    const std::string& subject = of_domain ? name->str() : host_name;
+    const bool for_domain = rule->subject == policy::Rule::Subject::domain;
+    const std::string& subject = for_domain ? name->str() : host_name;
     if (subject.empty() || !rule->pattern.matches(subject)) continue;
     json::object one = to_json(*rule, now);
-    one["binds"] = rule == (of_domain ? rules.for_domain(subject) : rules.for_host(subject));
+    const policy::Limit& limit = for_domain ? of_domain : of_host;
+    one["binds"] = rule == (for_domain ? rules.for_domain(subject) : rules.for_host(subject)) ||
+                   (rule->only_limits() && (rule == limit.rate || rule == limit.concurrency));
     matching.push_back(std::move(one));
   }
   json::object out;
   out["domain"] = name->str();
   out["host"] = host_name.empty() ? json::value(nullptr) : json::value(host_name);
   out["rules"] = std::move(matching);
+  json::array limits = to_json(of_domain);
+  if (!host_name.empty()) {
+    for (auto& one : to_json(of_host)) limits.push_back(std::move(one));
+  }
+  out["limits"] = std::move(limits);
   return json::value(std::move(out));
 }
 

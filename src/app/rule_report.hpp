@@ -12,8 +12,12 @@ boost::json::object to_json(const policy::Rule& rule, base::Time now);
 // Every rule, most specific first.
 boost::json::array to_json(const policy::RuleBook& rules, base::Time now);
 
+// Sentences.
+boost::json::array to_json(const policy::Limit& limit);
+
 // Which rules bind mail for `domain` (or a mailbox in it), and the host if one is named: {"domain", "host",
-// "rules": [what binds, as above, with "binds": true, and what a more specific rule takes the place of]}.
+// "rules": [what binds, as above, with "binds": true, and what a more specific rule takes the place of],
+// "limits": [sentences]}.
 // Error: a name is none.
 base::Result<boost::json::value> test_rules(const policy::RuleBook& rules, const std::string& domain,
                                             const std::string& host, base::Time now);

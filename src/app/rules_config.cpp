@@ -80,11 +80,23 @@ void read_client_certificate(TomlSection& s, Rule& rule, const ClientCertificate
   rule.client_certificate = policy::ClientCertificate{name, found->second.loaded.fingerprint()};
 }
 
+void read_limits(TomlSection& s, Rule& rule) {
+  constexpr std::int64_t kMostConnections = 10'000;
+  if (const std::string text = s.text("rate", ""); s.has("rate")) {
+    const auto rate = policy::Rate::parse(text);
+    if (!rate) return s.problem("rate", rate.error().detail);
+    rule.rate = *rate;
+  }
+  const auto concurrency = s.integer("concurrency", 1, 1, kMostConnections);
+  if (s.has("concurrency")) rule.concurrency = static_cast<std::uint32_t>(concurrency);
+}
+
 void check_sense(TomlSection& s, const Rule& rule, base::Time now) {
   if (!rule.level && rule.pins.empty() && rule.mx.empty() && !rule.min_protocol && !s.has("ignore") &&
-      !s.has("client_certificate")) {
+      !s.has("client_certificate") && !s.has("rate") && !s.has("concurrency")) {
     s.problem("",
-              "the rule says nothing: tls, pins, mx, min_protocol, client_certificate or ignore is expected");
+              "the rule says nothing: tls, pins, mx, min_protocol, client_certificate, ignore, rate or "
+              "concurrency is expected");
   }
   if (rule.level == Level::none && (rule.min_protocol || !rule.pins.empty())) {
     s.problem("tls", "none goes with neither pins nor min_protocol, which both need TLS");
@@ -116,6 +128,7 @@ Rule read_rule(TomlSection& s, const ClientCertificates& certificates, base::Tim
   read_mx(s, rule);
   read_client_certificate(s, rule, certificates);
   read_waiver(s, rule, now);
+  read_limits(s, rule);
   check_sense(s, rule, now);
   return rule;
 }

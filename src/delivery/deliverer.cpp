@@ -20,19 +20,26 @@ Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Gatherer& gath
       targets_(tools_.clock, tools_.settings, gatherer),
       destinations_(tools_.clock, tools_.settings, queue.schedule()),
       hosts_(tools_.clock, tools_.settings, queue.schedule()),
+      limits_changed_(tools_.loop),
+      limits_(tools_.clock, [this] { limits_changed_.cancel(); }),
       rules_(gatherer.rules()),
       timer_(tools_.loop) {
+  limits_.set_rules(rules_);
   tools_.loop.spawn(watch_clock());
+  tools_.loop.spawn(watch_limits());
 }
 
 void Deliverer::wake(const std::string& destination) {
-  if (stopping_ || wake_idle(destination)) return;
+  const auto line = limits_.waits(destination);
+  const bool for_rate = line == Limits::Need::message;
+  if (stopping_ || (!for_rate && wake_idle(destination))) return;
   if (!destinations_.may_start(destination)) {
     // What comes into the line of one that waits may be past its lifetime before the others.
     if (!destinations_.waits(destination)) return;
     if (const auto at = queue_.next_expiry(destination)) destinations_.look_again(destination, *at);
     return;
   }
+  if (must_wait(destination, nullptr)) return;
   if (workers_ < tools_.settings.max_connections) return start(destination);
   if (in_turn_.insert(destination).second) turns_.push_back(destination);
   // An idle session makes room.
@@ -79,6 +86,43 @@ io::Task<void> Deliverer::watch_clock() {
       if (queue_.has_due(destination)) wake(destination);
     }
   }
+}
+
+// Calls those for whom there is room again.
+io::Task<void> Deliverer::watch_limits() {
+  constexpr base::Milliseconds kLeast{10}, kMost{1000};
+  for (;;) {
+    const auto next = limits_.next_call();
+    const auto pause = next ? std::clamp(*next - tools_.clock.now(), kLeast, kMost) : kMost;
+    const bool elapsed = co_await limits_changed_.wait(pause);
+    (void)elapsed;  // else the time of the next call is another
+    if (stopping_) continue;
+    limits_.set_rules(gatherer_.rules());
+    const auto wants = [this](const std::string& destination) {
+      const WaitingTogether* waits = destinations_.waits(destination);
+      const bool paused = waits && tools_.clock.now() < waits->until;
+      return !paused && queue_.has_due(destination);
+    };
+    for (const std::string& destination : limits_.called(wants)) wake(destination);
+    // An idle connection is given to who waits for one.
+    for (Idle& idle : idle_) {
+      if (!Limits::wanted_by_others(idle.counted, idle.destination)) continue;
+      idle.must_leave = true;
+      idle.timer.cancel();
+    }
+  }
+}
+
+// There is no room for one more message of this destination: then it stands in a line. `session`: that which
+// the message would go over; null: one is to be made.
+bool Deliverer::must_wait(const std::string& destination, const Session* session) {
+  limits_.set_rules(gatherer_.rules());
+  const auto line = limits_.waits(destination);
+  if (line == Limits::Need::message || (line && !session)) return true;
+  const Limits::Way way{destination, queue::domain_of(destination), session ? session->host_name() : ""};
+  const auto full = limits_.full(way, session ? Limits::Need::message : Limits::Need::connection);
+  if (full) limits_.wait(destination, *full);
+  return full.has_value();
 }
 
 namespace {
@@ -143,13 +187,16 @@ io::Task<void> Deliverer::work(std::string destination) {
   for (std::size_t done = 1; !stopping_ && destinations_.may_go_on(destination); ++done) {
     bool more = co_await deliver_next(destination, session);
     if (!turns_.empty() && (done >= kTurn || destinations_.workers(destination) > 1)) break;
-    if (!more && session && session->reusable()) more = co_await wait_idle(destination);
+    const Limits::Held counted = session ? session->counted() : nullptr;
+    if (done >= kTurn && Limits::wanted_by_others(counted, destination)) break;
+    if (!more && session && session->reusable()) more = co_await wait_idle(destination, counted);
     if (!more) break;
   }
   // Gone from the count before the goodbye, so that new work does not wait for it.
   --workers_;
   std::unique_ptr<Session> last = leave(destination, session);
   destinations_.ended(destination);
+  if (destinations_.workers(destination) == 0) limits_.left(destination);
   next_turns();
   if (queue_.has_due(destination)) wake(destination);
   if (last) co_await last->quit();
@@ -161,8 +208,9 @@ std::unique_ptr<Session> Deliverer::leave(const std::string& destination, std::u
   return std::move(session);
 }
 
-// False: nothing is due.
+// False: nothing is due, or it waits for a limit.
 io::Task<bool> Deliverer::deliver_next(std::string destination, std::unique_ptr<Session>& session) {
+  if (must_wait(destination, session.get())) co_return false;
   auto next = queue_.take(destination);
   if (!next) co_return false;
   // As many as the window lets.
@@ -198,10 +246,11 @@ bool Deliverer::wake_idle(const std::string& destination) {
 }
 
 // True: there is work again.
-io::Task<bool> Deliverer::wait_idle(std::string destination) {
+io::Task<bool> Deliverer::wait_idle(std::string destination, Limits::Held counted) {
   const auto pause = tools_.settings.connection_idle;
   if (stopping_ || !turns_.empty() || pause == base::Milliseconds(0)) co_return false;
-  idle_.emplace_back(std::move(destination), tools_.loop);
+  if (Limits::wanted_by_others(counted, destination)) co_return false;
+  idle_.emplace_back(std::move(destination), std::move(counted), tools_.loop);
   const auto me = std::prev(idle_.end());
   const bool elapsed = co_await me->timer.wait(pause);
   const bool more = !elapsed && me->called && !me->must_leave;
@@ -325,6 +374,7 @@ io::Task<std::vector<Outcome>> Deliverer::attempt(const queue::Work& work,
     const auto newer = co_await newer_policy(work, facts);
     if (newer) tried = co_await try_hosts(work, *newer, trial, session);
   }
+  if (tried.outcomes.empty() && tried.problem.limited) co_return std::vector<Outcome>{};
   if (tried.outcomes.empty()) co_return without_session(work, tried, trial, session != nullptr);
   const bool taken = std::any_of(tried.outcomes.begin(), tried.outcomes.end(),
                                  [](const Outcome& o) { return o.kind == Outcome::Kind::delivered; });
@@ -365,7 +415,13 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
     co_return out;
   }
   std::optional<Problem> problem;
-  for (const std::string& host : domain.hosts->hosts) {
+  std::optional<Limits::Full> full;  // a host that has no room now
+  std::size_t full_host = 0;
+  const std::vector<std::string>& hosts = domain.hosts->hosts;
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    const std::string& host = hosts[i];
+    // Another of its preference may have room; one of a lower is for when a host fails (RFC 5321 5.1).
+    if (full && !domain.hosts->equal(full_host, i)) break;
     // RFC 5321 5.1: a host of the list that is ourselves, and all behind it, would be a loop.
     if (host == tools_.settings.hostname) break;
     if (problem && io::Steady::now() >= trial.until) break;
@@ -381,11 +437,23 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
     Problem session_problem;
     out.outcomes = co_await over_session(work, session, **at, trial, session_problem);
     if (!out.outcomes.empty()) co_return out;
+    if (trial.full) {
+      if (!full || trial.full->expected < full->expected) full = trial.full;
+      full_host = i;
+      continue;
+    }
     out.host = (*at)->host;
     const bool unanswered = session_problem.unanswered;
     session_problem.decision = (*at)->decision->sentence();
     keep_worse(problem, std::move(session_problem));
     if (unanswered) break;  // that server may have it: another one now could make two of it
+  }
+  // Who was heard and broke off has had its attempt.
+  const bool attempted = problem && (trial.sent || problem->unanswered);
+  if (full && !attempted) {
+    limits_.wait(work.destination, *full, session ? session->counted() : nullptr);
+    out.problem.limited = true;
+    co_return out;
   }
   out.problem = std::move(*problem);
   co_return out;
@@ -401,6 +469,8 @@ io::Task<void> goodbye(std::unique_ptr<Session> session) { co_await session->qui
 io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target& target, Trial& trial,
                                            std::unique_ptr<Session>& session) {
   std::optional<Problem> problem;
+  Limits::Way way{work.destination, work.domain, target.host};
+  const Limits::Held counted = limits_.connect(way);
   for (const io::Endpoint& at : target.addresses) {
     if (problem && io::Steady::now() >= trial.until) break;
     if (const auto known = hosts_.known(at.str())) {
@@ -412,7 +482,7 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
       continue;
     }
     trial.probed = true;
-    Peer peer{target.host, at, target.protocol};
+    Peer peer{target.host, at, target.protocol, counted};
     auto fresh = std::make_unique<Session>(tools_, target.decision, std::move(peer), work.message->route);
     auto opened = co_await fresh->open();
     report_advert_before_tls(*fresh);
@@ -432,15 +502,23 @@ io::Task<Attempt<bool>> Deliverer::connect(const queue::Work& work, const Target
     }
     log_refused(work, *fresh, opened.error());
     keep_worse(problem, opened.error());
-    tools_.loop.spawn(goodbye(std::move(fresh)));
+    if (counted) {
+      co_await fresh->quit();  // not two connections at once where they are counted
+    } else {
+      tools_.loop.spawn(goodbye(std::move(fresh)));
+    }
   }
   co_return std::unexpected(*problem);
 }
 
-// Empty: the host could not be used, and `problem` says why.
+// Empty: the host could not be used, and `problem` says why; or a limit lets nothing through now (`full`).
 io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
                                                        std::unique_ptr<Session>& session,
                                                        const Target& target, Trial& trial, Problem& problem) {
+  const Limits::Way way{work.destination, work.domain, target.host};
+  const bool sent_before = trial.sent;
+  bool begun = false;
+  trial.full.reset();
   for (int round = 0; round < 2; ++round) {
     // Reuse under the same host, the same decision and from the same source only.
     const bool reused = session && session->reusable() && session->host_name() == target.host &&
@@ -451,12 +529,21 @@ io::Task<std::vector<Outcome>> Deliverer::over_session(const queue::Work& work,
         std::unique_ptr<Session> old = leave(work.destination, session);
         co_await old->quit();
       }
+      trial.full = limits_.full(way, Limits::Need::connection);
+      if (trial.full) {
+        trial.sent = sent_before;
+        co_return std::vector<Outcome>{};
+      }
       auto opened = co_await connect(work, target, trial, session);
       if (!opened) {
         problem = opened.error();
         co_return std::vector<Outcome>{};
       }
     }
+    // Once for a message, also where a kept session turns out to be closed.
+    if (!begun) trial.full = limits_.begin(way, session->counted());
+    if (trial.full) co_return std::vector<Outcome>{};
+    begun = true;
     trial.sent = true;
     auto replies = co_await session->send(queue_, work);
     if (replies) {

@@ -12,6 +12,7 @@
 
 #include "delivery/destinations.hpp"
 #include "delivery/learning.hpp"
+#include "delivery/limits.hpp"
 #include "delivery/session.hpp"
 #include "delivery/targets.hpp"
 #include "delivery/unreachable_hosts.hpp"
@@ -34,7 +35,9 @@ class Deliverer {
   const WaitingTogether* waits(const std::string& destination) const {
     return destinations_.waits(destination);
   }
-  // By an operator: the destination, or all, and every host are tried at once.
+  // Why it waits for a rule's limit, for people; empty where it does not.
+  std::string limited(const std::string& destination) { return limits_.why(destination); }
+  // By an operator: the destination, or all, and every host are tried at once, as far as limits let them.
   void release(const std::string& destination);
   void release_all();
 
@@ -49,11 +52,14 @@ class Deliverer {
     bool sent = false;                       // a host heard of the message
     bool probed = false;                     // something was asked, and not only known
     std::optional<base::Time> host_again{};  // when a host that is known not to answer is tried
+    std::optional<Limits::Full> full{};      // a limit keeps it from the host that was looked at last
   };
   struct Idle {  // a worker with a session and no work
-    Idle(std::string to, io::Loop& loop) : destination(std::move(to)), timer(loop) {}
+    Idle(std::string to, Limits::Held connection, io::Loop& loop)
+        : destination(std::move(to)), timer(loop), counted(std::move(connection)) {}
     std::string destination;
     io::Timer timer;
+    Limits::Held counted;     // its connection
     bool called = false;      // there is work
     bool must_leave = false;  // another destination waits for a connection
   };
@@ -62,10 +68,12 @@ class Deliverer {
   void next_turns();
   std::unique_ptr<Session> leave(const std::string& destination, std::unique_ptr<Session>& session);
   io::Task<void> watch_clock();
+  io::Task<void> watch_limits();
+  bool must_wait(const std::string& destination, const Session* session);
   io::Task<void> expire(std::string destination);
   io::Task<void> work(std::string destination);
   io::Task<bool> deliver_next(std::string destination, std::unique_ptr<Session>& session);
-  io::Task<bool> wait_idle(std::string destination);
+  io::Task<bool> wait_idle(std::string destination, Limits::Held counted);
   bool wake_idle(const std::string& destination);
   io::Task<void> deliver(queue::Work work, std::unique_ptr<Session>& session);
   io::Task<void> finish(queue::Work work, std::vector<queue::Outcome> outcomes, const Session* session);
@@ -96,6 +104,8 @@ class Deliverer {
   Targets targets_;
   Destinations destinations_;
   UnreachableHosts hosts_;
+  io::Timer limits_changed_;
+  Limits limits_;
   std::deque<std::string> turns_;  // destinations that wait for a connection to be free
   std::unordered_set<std::string> in_turn_;
   std::list<Idle> idle_;  // the longest first

@@ -56,8 +56,9 @@ class DelivererTest : public testing::Test {
     queue = std::move(queue::Queue::open(loop, *db, clock, schedule, on_due).value());
   }
   queue::MessageId accept(const std::string& destination, const std::string& from = "a@x.test",
-                          const std::string& route = {}) {
+                          const std::string& route = {}, queue::TlsWish wish = queue::TlsWish::none) {
     queue::Envelope envelope;
+    envelope.tls_wish = wish;
     envelope.reverse_path = from;
     envelope.recipients.emplace_back("bob@" + destination);
     envelope.route = route;
@@ -65,6 +66,12 @@ class DelivererTest : public testing::Test {
     loop.spawn(keep_id(queue->begin(envelope), id, loop));
     while (id.value == 0) loop.run();
     return id;
+  }
+  void limit(std::optional<policy::Rate> rate, std::optional<std::uint32_t> concurrency) {
+    policy::Rule all(policy::Rule::Subject::domain, policy::NamePattern::parse("*").value());
+    all.rate = rate;
+    all.concurrency = concurrency;
+    gatherer->set_rules(std::make_shared<const policy::RuleBook>(policy::RuleBook::make({all}).value()));
   }
   void start() {
     deliverer = std::make_unique<Deliverer>(Tools{loop, clock, settings, {}, tls::TrustStore::system()},
@@ -152,6 +159,87 @@ TEST_F(DelivererTest, WhoGivesUpExpiredMailMakesRoomForWhoWaitsForAConnection) {
   clock.advance(61s);
   EXPECT_TRUE(wait_for([&] { return sessions > 0; }));
   EXPECT_EQ(queue->stats().messages, 1U);
+  listener.close();
+}
+
+struct Counted {
+  int open = 0, most = 0, taken = 0;
+};
+
+io::Task<void> serve_counted(io::Stream stream, Counted& counted) {
+  counted.most = std::max(counted.most, ++counted.open);
+  stream.set_idle_timeout(5s);
+  std::string reply = "220 x.test\r\n";
+  for (bool text = false; !reply.empty();) {
+    const auto sent = co_await stream.write_all(reply);
+    char buffer[4096];
+    const auto n = co_await stream.read_some(buffer, sizeof buffer);
+    if (!sent || !n || *n == 0) break;
+    counted.taken += text ? 1 : 0;
+    const std::string heard(buffer, *n);
+    const bool data = heard.starts_with("DATA");
+    text = data;
+    reply = data ? "354 go\r\n" : "250 ok\r\n";
+  }
+  --counted.open;
+}
+
+io::Task<void> accept_counted(io::Listener& listener, io::Loop& loop, Counted& counted) {
+  for (;;) {
+    auto stream = co_await listener.accept();
+    if (!stream) co_return;
+    loop.spawn(serve_counted(std::move(*stream), counted));
+  }
+}
+
+// It is neither an attempt nor a failure, and holds no worker and no connection.
+TEST_F(DelivererTest, WhatALimitKeepsBackIsNotTriedAndWaitsByItself) {
+  auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value();
+  settings.port = listener.local().port;
+  settings.connection_idle = 10ms;
+  open_queue({});
+  limit(policy::Rate{1, 3600s}, std::nullopt);
+  const auto first = accept(kHere), second = accept(kHere), third = accept(kHere);
+  Counted counted;
+  loop.spawn(accept_counted(listener, loop, counted));
+  start();
+  ASSERT_TRUE(wait_for([&] { return queue->stats().messages == 2 && deliverer->stopped(); }));
+  EXPECT_EQ(deliverer->limited(kHere), "waits for the rate of the rule for domain * ([127.0.0.1]): 1/h");
+  EXPECT_EQ(deliverer->waits(kHere), nullptr);
+  EXPECT_EQ(attempts(first), 0U);
+  EXPECT_EQ(attempts(second) + attempts(third), 0U);
+  // An operator's retry ends a pause and breaks no limit.
+  deliverer->release(kHere);
+  deliverer->release_all();
+  accept(kHere);
+  EXPECT_TRUE(deliverer->stopped()) << "nobody works for what waits";
+  clock.advance(1h);
+  EXPECT_TRUE(wait_for([&] { return queue->stats().messages == 2 && deliverer->stopped(); }));
+  EXPECT_EQ(counted.taken, 2);
+  // Other rules count at once.
+  limit(policy::Rate{100, 1s}, std::nullopt);
+  EXPECT_TRUE(wait_for([&] { return deliverer->limited(kHere).ends_with(": 100/s"); }));
+  clock.advance(1s);
+  EXPECT_TRUE(wait_for([&] { return queue->stats().messages == 0; }));
+  listener.close();
+}
+
+// Two destinations of one domain, each of which would have five.
+TEST_F(DelivererTest, ADomainsConnectionsAreSharedByItsDestinationsInTurns) {
+  auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value();
+  settings.port = listener.local().port;
+  open_queue({});
+  limit(std::nullopt, 1);
+  for (int i = 0; i < 50; ++i) {
+    accept(kHere);
+    accept(kHere, "a@x.test", {}, queue::TlsWish::waive);
+  }
+  Counted counted;
+  loop.spawn(accept_counted(listener, loop, counted));
+  start();
+  EXPECT_TRUE(wait_for([&] { return queue->stats().messages == 0; }));
+  EXPECT_EQ(counted.taken, 100);
+  EXPECT_EQ(counted.most, 1);
   listener.close();
 }
 

@@ -21,6 +21,7 @@ struct Problem {
   bool permanent = false;              // the server refused for good
   bool unreachable = false;            // no connection could be made
   bool ours = false;                   // for a fault of this machine: it says nothing of any host
+  bool limited = false;                // a rule's limit: it is no failure, and nothing was tried
   bool unanswered = false;             // the whole message was sent, and the server may have it
 };
 

@@ -14,6 +14,7 @@ Session::Session(Tools& tools, std::shared_ptr<const policy::Decision> decision,
       host_name_(std::move(peer.host)),
       at_(std::move(peer.at)),
       protocol_(peer.protocol),
+      counted_(std::move(peer.counted)),
       sources_(tools.settings.sources_of(route)) {}
 
 Problem Session::lost(const base::Error& error) const {

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "delivery/limits.hpp"
 #include "delivery/problem.hpp"
 #include "delivery/settings.hpp"
 #include "io/stream.hpp"
@@ -38,6 +39,7 @@ struct Peer {
   std::string host;  // as its certificate names it
   io::Endpoint at;
   smtp::Client::Protocol protocol = smtp::Client::Protocol::smtp;
+  Limits::Held counted = nullptr;  // as a connection, until it is closed
 };
 
 class Session {
@@ -69,6 +71,7 @@ class Session {
   bool webpki_valid() const { return webpki_valid_; }
   bool dane_valid() const;  // a TLSA record matched
   const std::string& host_name() const { return host_name_; }
+  const Limits::Held& counted() const { return counted_; }
   std::string address() const { return local() ? at_.str() : at_.address.str(); }  // for people
   bool local() const { return !at_.unix_path.empty(); }
   // Nobody is behind the server who would tell the originator of a delivery: it keeps the mail, and sends no
@@ -124,6 +127,7 @@ class Session {
   std::string host_name_;
   io::Endpoint at_;
   smtp::Client::Protocol protocol_;
+  Limits::Held counted_;  // above stream_, which is closed first
   std::vector<io::IpAddress> sources_;
   std::unique_ptr<io::Stream> stream_;
   std::unique_ptr<smtp::Client> client_;

@@ -144,6 +144,18 @@ TEST(MailHosts, EqualPreferencesAreShuffled) {
   EXPECT_GT(firsts.size(), 1U);
 }
 
+TEST(MailHosts, WhichOfThemMayComeFirstIsKept) {
+  const auto found = mail_hosts_from(
+      records({mx(20, wire({"c"})), mx(10, wire({"a"})), mx(20, wire({"a"})), mx(10, wire({"b"}))}),
+      *names::Domain::parse("x.test"), [](std::size_t) { return std::size_t{0}; });
+  ASSERT_EQ(found.hosts.size(), 3U);
+  EXPECT_TRUE(found.equal(0, 1));
+  EXPECT_FALSE(found.equal(1, 2));
+  MailHosts route;
+  route.hosts = {"a", "b"};
+  EXPECT_FALSE(route.equal(0, 1)) << "in the operator's order";
+}
+
 TEST(Addresses, FamiliesCombined) {
   Answer good = records({std::string("\x7f\0\0\x01", 4)});
   Answer none;

@@ -57,10 +57,11 @@ MailHosts mail_hosts_from(const Answer& answer, const names::Domain& domain,
   for (std::size_t i = found.size(); i > 1; --i) std::swap(found[i - 1], found[random(i)]);
   std::sort(found.begin(), found.end(), [](const Mx& a, const Mx& b) { return a.preference < b.preference; });
   for (const Mx& mx : found) {
-    if (std::find(out.hosts.begin(), out.hosts.end(), mx.host) == out.hosts.end())
-      out.hosts.push_back(mx.host);
+    if (out.hosts.size() == MailHosts::kMostHosts) break;
+    if (std::find(out.hosts.begin(), out.hosts.end(), mx.host) != out.hosts.end()) continue;
+    out.hosts.push_back(mx.host);
+    out.preferences.push_back(mx.preference);
   }
-  if (out.hosts.size() > MailHosts::kMostHosts) out.hosts.resize(MailHosts::kMostHosts);
   out.kind = MailHosts::Kind::hosts;
   return out;
 }

@@ -22,11 +22,16 @@ struct MailHosts {
   Security security = Security::insecure;  // of the answer that named the hosts
   bool implicit = false;                   // no MX: the domain itself (RFC 5321 5.1)
   std::vector<std::string> hosts;          // best first; at most kMostHosts
+  std::vector<std::uint16_t> preferences;  // of each; empty: all differ
   std::string canonical;                   // at the end of the domain's aliases; empty: itself
   base::Seconds ttl{};
   std::string detail;
 
   static constexpr std::size_t kMostHosts = 20;
+  // May either of the two come first?
+  bool equal(std::size_t a, std::size_t b) const {
+    return a == b || (!preferences.empty() && preferences.at(a) == preferences.at(b));
+  }
 };
 
 // `random(n)` gives 0 to n-1: hosts of one preference are shuffled (RFC 5321 5.1).

@@ -96,6 +96,8 @@ std::string Rule::demands() const {
     parts.push_back(
         fmt::format("ignores {} until {} ({})", sources, base::format_time(waiver.until), waiver.reason));
   }
+  if (rate) parts.push_back(fmt::format("at most {} messages", rate->str()));
+  if (concurrency) parts.push_back(fmt::format("at most {} connections", *concurrency));
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
@@ -106,6 +108,21 @@ bool Rule::lists(std::string_view host) const {
 bool Rule::binds() const {
   const bool by_level = level && *level != Level::none && *level != Level::may;
   return by_level || min_protocol || !pins.empty() || !mx.empty();
+}
+
+bool Rule::only_limits() const {
+  return (rate || concurrency) && !level && pins.empty() && mx.empty() && !min_protocol &&
+         !client_certificate && waiver.sources.empty();
+}
+
+std::vector<std::string> Limit::sentences() const {
+  std::vector<std::string> out;
+  if (rate) out.push_back(fmt::format("the rate of {}: {}", rate->str(), rate->rate->str()));
+  if (concurrency) {
+    out.push_back(
+        fmt::format("the concurrency of {}: {} connections", concurrency->str(), *concurrency->concurrency));
+  }
+  return out;
 }
 
 base::Result<RuleBook> RuleBook::make(std::vector<Rule> rules) {
@@ -125,14 +142,26 @@ base::Result<RuleBook> RuleBook::make(std::vector<Rule> rules) {
   if (twice != out.rules_.end()) {
     return base::fail("policy.rule", (*twice)->str() + " is there twice: make one of the two");
   }
+  std::copy_if(out.rules_.begin(), out.rules_.end(), std::back_inserter(out.limits_),
+               [](const auto& rule) { return rule->rate || rule->concurrency; });
   return out;
 }
 
 std::shared_ptr<const Rule> RuleBook::find(Rule::Subject subject, std::string_view name) const {
   const auto found = std::find_if(rules_.begin(), rules_.end(), [&](const auto& rule) {
-    return rule->subject == subject && rule->pattern.matches(name);
+    return rule->subject == subject && !rule->only_limits() && rule->pattern.matches(name);
   });
   return found == rules_.end() ? nullptr : *found;
+}
+
+Limit RuleBook::limit_of(Rule::Subject subject, std::string_view name) const {
+  Limit out;
+  for (const auto& rule : limits_) {
+    if (rule->subject != subject || !rule->pattern.matches(name)) continue;
+    if (!out.rate && rule->rate) out.rate = rule;
+    if (!out.concurrency && rule->concurrency) out.concurrency = rule;
+  }
+  return out;
 }
 
 std::shared_ptr<const Rule> RuleBook::for_domain(std::string_view domain) const {

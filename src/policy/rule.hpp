@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "names/mx_pattern.hpp"
 #include "pins/pin.hpp"
+#include "policy/rate.hpp"
 
 namespace pinnace::policy {
 
@@ -72,14 +73,29 @@ struct Rule {
   std::optional<Protocol> min_protocol;
   std::optional<ClientCertificate> client_certificate;
   Waiver waiver;
+  // Limits are no demands: they bind no decision, and each counts by itself (RuleBook::limit_of).
+  std::optional<Rate> rate;                  // messages begun
+  std::optional<std::uint32_t> concurrency;  // connections at once
 
   std::string str() const;      // for people: "the rule for domain *.example.org"
   std::string demands() const;  // for people: all that it says
   bool lists(std::string_view host) const;
   bool binds() const;  // demands something, and does not only set aside
+  bool only_limits() const;
 };
 
-// All rules. Of those for a domain the most specific binds, and of those for a host; both together.
+// Whose limits count for a name: of the rules that name a rate the most specific, of those that name a
+// concurrency too. Null: it has none.
+struct Limit {
+  std::shared_ptr<const Rule> rate;
+  std::shared_ptr<const Rule> concurrency;
+
+  bool any() const { return rate || concurrency; }
+  std::vector<std::string> sentences() const;  // for people: "the rate of the rule for domain x.test: 10/s"
+};
+
+// All rules. Of those for a domain the most specific binds, and of those for a host; both together. A rule
+// that has only limits takes no other's place.
 class RuleBook {
  public:
   RuleBook() = default;
@@ -89,12 +105,14 @@ class RuleBook {
   // Null: none.
   std::shared_ptr<const Rule> for_domain(std::string_view domain) const;
   std::shared_ptr<const Rule> for_host(std::string_view host) const;
+  Limit limit_of(Rule::Subject subject, std::string_view name) const;
   // Most specific first, those for domains before those for hosts.
   const std::vector<std::shared_ptr<const Rule>>& rules() const { return rules_; }
 
  private:
   std::shared_ptr<const Rule> find(Rule::Subject subject, std::string_view name) const;
   std::vector<std::shared_ptr<const Rule>> rules_;
+  std::vector<std::shared_ptr<const Rule>> limits_;  // those that have one
 };
 
 }  // namespace pinnace::policy

@@ -46,6 +46,43 @@ TEST(RuleBook, TheMostSpecificOfEachSubjectBinds) {
   EXPECT_EQ(book->rules().front()->pattern.str(), "example.org") << "listed most specific first";
 }
 
+// Else a limit for one domain would set the demand of all domains aside.
+TEST(RuleBook, ARuleWithOnlyLimitsTakesNoOthersPlace) {
+  Rule limited = rule(Rule::Subject::domain, "example.org");
+  limited.rate = Rate{100, 60s};
+  const auto book = RuleBook::make({rule(Rule::Subject::domain, "*", Level::encrypt), limited});
+  ASSERT_TRUE(book);
+  EXPECT_FALSE(limited.binds());
+  EXPECT_EQ(book->for_domain("example.org")->level, Level::encrypt);
+  limited.level = Level::may;
+  const auto said = RuleBook::make({rule(Rule::Subject::domain, "*", Level::encrypt), limited});
+  EXPECT_EQ(said->for_domain("example.org")->level, Level::may);
+}
+
+TEST(RuleBook, OfTheRulesThatNameALimitTheMostSpecificCountsForEachByItself) {
+  Rule all = rule(Rule::Subject::domain, "*");
+  all.rate = Rate{10, 1s};
+  all.concurrency = 20;
+  Rule some = rule(Rule::Subject::domain, "*.example.org", Level::encrypt);
+  some.concurrency = 2;
+  Rule one = rule(Rule::Subject::domain, "mail.example.org");
+  one.rate = Rate{100, 60s};
+  const auto book = RuleBook::make({all, some, one, rule(Rule::Subject::domain, "x.test", Level::dane)});
+  ASSERT_TRUE(book);
+  const auto limits = [&](const char* domain) {
+    return book->limit_of(Rule::Subject::domain, domain).sentences();
+  };
+  EXPECT_EQ(
+      limits("mail.example.org"),
+      (std::vector<std::string>{"the rate of the rule for domain mail.example.org: 100/min",
+                                "the concurrency of the rule for domain *.example.org: 2 connections"}));
+  EXPECT_EQ(limits("x.test"),
+            (std::vector<std::string>{"the rate of the rule for domain *: 10/s",
+                                      "the concurrency of the rule for domain *: 20 connections"}))
+      << "a rule that names none leaves the wider one's";
+  EXPECT_FALSE(book->limit_of(Rule::Subject::host, "mail.example.org").any());
+}
+
 TEST(RuleBook, TwoRulesForOneNameAreAnError) {
   const auto book = RuleBook::make(
       {rule(Rule::Subject::domain, "example.org"), rule(Rule::Subject::domain, "EXAMPLE.org")});
