@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
@@ -70,6 +71,19 @@ TEST(Timer, CancelCutsTheWaitShort) {
   EXPECT_FALSE(elapsed);
 }
 
+TEST(Loop, GoesOnBehindASignalWhoseHandlerThrows) {
+  Loop loop;
+  int heard = 0;
+  loop.on_signal(SIGUSR2, [&] {
+    if (++heard == 2) return loop.stop();
+    loop.post([] { std::raise(SIGUSR2); });
+    throw std::bad_alloc();
+  });
+  loop.post([] { std::raise(SIGUSR2); });
+  loop.run();
+  EXPECT_EQ(heard, 2);
+}
+
 TEST(Loop, DropTasksDestroysWhatStillWaits) {
   Loop loop;
   Timer timer(loop);
@@ -97,6 +111,28 @@ TEST(Worker, GivesTheValueBackOnTheLoop) {
   loop.run();
   loop.drop_tasks();
   EXPECT_EQ(out, 42);
+}
+
+Task<void> fail_on_worker(Loop& loop, Worker& worker, std::string& what) {
+  try {
+    co_await worker.run([]() -> int { throw std::runtime_error("broken"); });
+  } catch (const std::exception& e) {
+    what = e.what();
+  }
+  loop.stop();
+}
+
+TEST(Worker, WhatAJobThrowsReachesWhoAsked) {
+  Loop loop;
+  Worker worker(loop);
+  Timer deadline(loop);
+  bool elapsed = false, ended = false;
+  loop.spawn(wait_on(deadline, elapsed, ended));
+  std::string what;
+  loop.spawn(fail_on_worker(loop, worker, what));
+  loop.run();
+  loop.drop_tasks();
+  EXPECT_EQ(what, "broken");
 }
 
 Task<void> echo_once(Listener& listener) {

@@ -137,7 +137,11 @@ void Loop::on_signal(int number, std::function<void()> fn) {
     static void again(std::shared_ptr<boost::asio::signal_set> s, std::function<void()> f) {
       s->async_wait([s, f](boost::system::error_code error, int) {
         if (error) return;
-        f();
+        try {
+          f();
+        } catch (const std::exception& e) {
+          log_failed(e);
+        }
         again(s, f);
       });
     }

@@ -38,7 +38,7 @@ class Loop {
   // Destroys every spawned task where it waits. Only after run() has returned.
   void drop_tasks();
 
-  // Calls fn on the loop's thread at each such signal (SIGTERM, SIGHUP, ...).
+  // Calls fn on the loop's thread at each such signal (SIGTERM, SIGHUP, ...). What it throws is logged.
   void on_signal(int number, std::function<void()> fn);
 
   // Waits until fd is readable. The caller keeps fd open meanwhile; one waiter at a time.

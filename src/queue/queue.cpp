@@ -528,8 +528,11 @@ Queue::Writer::Writer(Queue& queue, Envelope envelope)
     : queue_(&queue), message_(make_message(queue.new_id(), queue.clock_.now(), envelope)) {}
 
 Queue::Writer::~Writer() {
-  if (message_ && !committed_ && message_->chunks > 0) {
+  if (!message_ || committed_ || message_->chunks == 0) return;
+  try {
     queue_->loop_.spawn(clear_rows(&queue_->db_, message_->id));
+  } catch (const std::bad_alloc&) {
+    return;  // the next start clears them
   }
 }
 

@@ -288,12 +288,17 @@ void Database::hand_over() {
 // Deleted bodies hold their room until a compaction passes; a full disk cannot wait for that.
 io::Task<void> Database::reclaim() {
   const auto compact = [impl = impl_.get()] {
-    const std::vector<rocksdb::ColumnFamilyHandle*> all(impl->tables.begin(), impl->tables.end());
-    rocksdb::Status status = impl->db->Flush({}, all);
-    rocksdb::CompactRangeOptions options;
-    options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
-    if (status.ok()) status = impl->db->CompactRange(options, impl->handle(Table::bodies), nullptr, nullptr);
-    return status.ok();
+    try {
+      const std::vector<rocksdb::ColumnFamilyHandle*> all(impl->tables.begin(), impl->tables.end());
+      rocksdb::Status status = impl->db->Flush({}, all);
+      rocksdb::CompactRangeOptions options;
+      options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+      if (status.ok())
+        status = impl->db->CompactRange(options, impl->handle(Table::bodies), nullptr, nullptr);
+      return status.ok();
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   };
   const auto start = io::Steady::now();
   const bool done = co_await worker_.run(compact);

@@ -5,40 +5,53 @@
 namespace pinnace::tls {
 
 struct Handshakes::Turn {
-  explicit Turn(io::Loop& loop) : timer(loop) {}
+  Turn(io::Loop& loop, std::deque<Turn*>& l) : timer(loop), line(l) { line.push_back(this); }
+  Turn(const Turn&) = delete;
+  ~Turn() { std::erase(line, this); }
   io::Timer timer;
+  std::deque<Turn*>& line;
   bool come = false;
+};
+
+// One of the kMost; behind it, however its step ended, it is the next one's.
+struct Handshakes::Place {
+  Handshakes& of;
+  explicit Place(Handshakes& h) : of(h) {}
+  Place(const Place&) = delete;
+  ~Place() {
+    if (of.line_.empty()) {
+      --of.under_way_;
+      return;
+    }
+    of.line_.front()->come = true;
+    of.line_.front()->timer.cancel();
+    of.line_.pop_front();
+  }
 };
 
 Handshakes::Handshakes(io::Loop& loop) : loop_(loop), threads_{Thread(loop), Thread(loop)} {}
 
-io::Task<base::Result<io::Outcome>> Handshakes::run(io::Stream& stream, std::function<io::Outcome()> step) {
+io::Task<bool> Handshakes::take_place(base::Milliseconds patience) {
   if (under_way_ < kMost) {
     ++under_way_;
-  } else {
-    Turn turn(loop_);
-    line_.push_back(&turn);
-    const bool elapsed = co_await turn.timer.wait(stream.time_left());
-    // Both may have come at once.
-    if (elapsed && !turn.come) {
-      std::erase(line_, &turn);
-      co_return base::fail("io.timeout", "no turn in time for the TLS handshake with " + stream.peer() +
-                                             ": too many others are under way");
-    }
+    co_return true;
   }
+  Turn turn(loop_, line_);
+  const bool elapsed = co_await turn.timer.wait(patience);
+  co_return !elapsed || turn.come;  // both may have come at once
+}
+
+io::Task<base::Result<io::Outcome>> Handshakes::run(io::Stream& stream, std::function<io::Outcome()> step) {
+  const bool has_place = co_await take_place(stream.time_left());
+  if (!has_place) {
+    co_return base::fail("io.timeout", "no turn in time for the TLS handshake with " + stream.peer() +
+                                           ": too many others are under way");
+  }
+  const Place place(*this);
   Thread& thread = *std::min_element(threads_.begin(), threads_.end(),
                                      [](const Thread& a, const Thread& b) { return a.steps < b.steps; });
-  ++thread.steps;
+  const Thread::Step counted(thread);
   io::Outcome out = co_await thread.worker.run(std::move(step));
-  --thread.steps;
-  if (line_.empty()) {
-    --under_way_;
-  } else {
-    // Its place is the next one's.
-    line_.front()->come = true;
-    line_.front()->timer.cancel();
-    line_.pop_front();
-  }
   co_return out;
 }
 

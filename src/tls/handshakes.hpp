@@ -27,8 +27,17 @@ class Handshakes {
     explicit Thread(io::Loop& loop) : worker(loop) {}
     io::Worker worker;
     std::size_t steps = 0;  // that it has
+
+    struct Step {
+      explicit Step(Thread& t) : thread(t) { ++thread.steps; }
+      Step(const Step&) = delete;
+      ~Step() { --thread.steps; }
+      Thread& thread;
+    };
   };
   struct Turn;
+  struct Place;
+  io::Task<bool> take_place(base::Milliseconds patience);  // false: none was free in time
 
   io::Loop& loop_;
   std::array<Thread, 2> threads_;

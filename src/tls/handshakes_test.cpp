@@ -6,6 +6,7 @@
 #include <atomic>
 #include <deque>
 #include <future>
+#include <new>
 
 #include "tls/certificate_fixture.hpp"
 #include "tls/session.hpp"
@@ -101,6 +102,18 @@ TEST_F(HandshakeThreads, WhoWaitsInLineDoesSoInItsOwnTime) {
   EXPECT_EQ(events.front(), "hasty io.timeout");
   EXPECT_EQ(std::count(events.begin(), events.end(), "patient"), 1);
   EXPECT_EQ(gate.begun->load(), Handshakes::kMost + 1);
+}
+
+TEST_F(HandshakeThreads, AStepThatThrowsGivesItsPlaceBack) {
+  const auto fail = [](Handshakes& of, io::Stream& stream) -> io::Task<void> {
+    const auto out = co_await of.run(stream, []() -> io::Outcome { throw std::bad_alloc(); });
+    ADD_FAILURE() << out.has_value();
+  };
+  for (std::size_t i = 0; i < 2 * Handshakes::kMost; ++i) pair.loop.spawn(fail(handshakes, *other.client));
+  gate.open.set_value();
+  pair.loop.spawn(run_one(*other.client, "step"));
+  run_to_the_end(pair.loop);
+  EXPECT_EQ(events, std::vector<std::string>{"step"});
 }
 
 TEST_F(HandshakeThreads, AStepMayOutliveTheTaskThatAskedForIt) {
