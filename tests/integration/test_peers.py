@@ -136,6 +136,8 @@ class Peers(PolicyTest):
                     f"Final-Recipient: rfc822; nobody@{domain}\n".encode(), identity.encode()
                 )
                 self.assertIn(words.encode(), bounce)
+                # Neither says more than 550 (RFC 3461 6.3 g).
+                self.assertIn(b"\nStatus: 5.0.0\n", bounce)
                 self.lab.relay.wait_until_empty()
                 token = f"Message-ID: {identity}".encode()
 
