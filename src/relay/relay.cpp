@@ -184,7 +184,8 @@ Reply Relay::answer_mail(Session& s, const smtp::PathArgument& path) {
   // RFC 6409 6.1
   if (!auth::may_send_as(s.senders, path.path)) {
     log_session(s, "sender_refused", fmt::format("{} as {}", s.server.user(), path.path));
-    return Reply::make(550, fmt::format("5.7.1 you may not send as {}", path.path));
+    // RFC 6531 3.7.4.2: without the address, which need not be ASCII
+    return Reply::make(550, "5.7.1 you may not send as this address");
   }
   // RFC 1870 6.1: said before anything is sent in vain.
   if (!queue_.has_room()) return Reply::make(452, "4.3.1 no room for mail now");

@@ -27,6 +27,20 @@ TEST(ReplyParser, RepliesCutAtEveryOctet) {
   }
 }
 
+// RFC 6531 3.7.4.1
+TEST(ReplyParser, TextBeyondAsciiIsText) {
+  const std::string text = "<\xc3\xbc@x.test> it is now";
+  for (const char* code : {"251", "551"}) {
+    ReplyParser parser;
+    parser.receive(code + (" " + text) + "\r\n");
+    const auto reply = parser.next().value();
+    ASSERT_TRUE(reply) << code;
+    EXPECT_EQ(reply->lines.front(), text);
+    EXPECT_EQ(std::to_string(reply->code), code);
+    EXPECT_EQ(reply->completed(), reply->code == 251);
+  }
+}
+
 TEST(ReplyParser, PendingFromTheFirstOctetOn) {
   ReplyParser parser;
   EXPECT_FALSE(parser.pending());

@@ -158,6 +158,21 @@ class Submission(LabTest):
                     conversation.ask("EHLO a")
                     self.assertRegex(conversation.ask("MAIL FROM:<ann@sender.test>"), "^550 ", "he is the same")
 
+    # RFC 6531 3.7.4.2
+    def test_a_refusal_names_no_address_beyond_ascii(self):
+        self.relay(
+            relay={"users": self.users},
+            listener=[{"name": "front", "addresses": [f"{RELAY}:2526"], "xclient_from": ["127.0.0.0/8"]}],
+        ).start()
+        conversation = Conversation(RELAY, 2526)
+        self.addCleanup(conversation.close)
+        conversation.reply()
+        conversation.ask("XCLIENT LOGIN=bob@sender.test")
+        conversation.ask("EHLO a")
+        reply = conversation.ask("MAIL FROM:<ä@sender.test> SMTPUTF8")
+        self.assertRegex(reply, r"^550 5\.7\.1 ")
+        self.assertTrue(reply.isascii(), reply)
+
     # RFC 4954 6: one answer for a wrong password and an unknown user, and a line of the log with both.
     def test_guessers_are_slowed_down_and_logged(self):
         relay = self.submission()
