@@ -107,8 +107,7 @@ class Bench:
 
     def peers(self):
         """Those of PEERS that are unpacked."""
-        programs = {name: os.path.join(self.lab.root, kind.COMMAND[0].lstrip("/")) for name, (kind, _) in PEERS.items()}
-        return [name for name, program in programs.items() if os.path.exists(program)]
+        return [name for name, (kind, _) in PEERS.items() if os.path.exists(kind.program_in(self.lab.root))]
 
     def through_peer(self, name, messages, octets=4096):
         """Through one of PEERS, which verifies the sink's certificate by the lab's CA and the sink's name."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from maildir import Maildir
 from namespace import INSIDE, inside, write_etc
-from programs import Program
+from programs import LabError, Program
 from zones import ADDRESS as NAME_SERVER
 
 MAILBOX_OWNER = "mail"  # one every Debian has
@@ -34,6 +34,8 @@ class Peer(Maildir):
     `FILE`, where that lies below /etc."""
 
     def __init__(self, watchman, folder, root, place, pair, roots):
+        if not os.path.exists(self.program_in(root)):
+            raise LabError(f"{self.program_in(root)} is missing: run tools/setup")
         self.watchman, self.folder, self.root, self.place = watchman, folder, root, place
         self.endpoint = place.endpoint
         self.mailbox = os.path.join(folder, "mailbox", "new")
@@ -70,6 +72,10 @@ class Peer(Maildir):
         write_etc(folder, {**files, self.FILE: configuration})
         self.program = None
         self.start(pair)
+
+    @classmethod
+    def program_in(cls, root):
+        return os.path.join(root, cls.COMMAND[0].lstrip("/"))
 
     def _smarthost(self):
         return self.place.smarthost_endpoint.split(":")
