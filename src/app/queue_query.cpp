@@ -44,7 +44,7 @@ base::Result<QueueQuery> QueueQuery::parse(const json::object& request, base::Ti
             "api.command",
             fmt::format("no message {} is in the queue: 'pinnace queue list' shows what is", id));
       }
-      q.ids.push_back(*parsed);
+      if (std::find(q.ids.begin(), q.ids.end(), *parsed) == q.ids.end()) q.ids.push_back(*parsed);
     }
   }
   q.domain = lower(text(request, "domain"));

@@ -44,6 +44,13 @@ TEST(QueueQuery, SelectsWhatAllOfItMatches) {
   }
 }
 
+// The second was reported as being delivered.
+TEST(QueueQuery, AnIdThatIsNamedTwiceIsOneMessage) {
+  const auto query = QueueQuery::parse({{"ids", {"0065wzsb80001", "0065wzsb80002", "0065wzsb80001"}}}, kNow);
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->ids.size(), 2U);
+}
+
 // A script's variable that is not set: --domain "" --older-than 2d removed the mail of all domains.
 TEST(QueueQuery, AnEmptyWordIsRefusedAndNotLeftOut) {
   for (const char* key : {"domain", "sender", "reason", "older_than"}) {

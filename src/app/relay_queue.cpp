@@ -261,7 +261,9 @@ io::Task<RelayQueue::Answer> RelayQueue::change(json::object request) {
     deliverer_.release_all();
     queue_.retry_all();
     base::log_info("operator_retry", {{"id", "all"}, {"user", user}});
-    out["matched"] = out["changed"] = queue_.stats().messages;
+    const queue::QueueStats stats = queue_.stats();
+    out["matched"] = stats.messages;
+    out["changed"] = stats.messages - stats.held;
     out["next"] = nullptr;
     co_return json::value(std::move(out));
   }

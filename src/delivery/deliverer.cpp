@@ -41,11 +41,14 @@ void Deliverer::wake(const std::string& destination) {
   }
   if (must_wait(destination, nullptr)) return;
   if (workers_ < tools_.settings.max_connections) return start(destination);
-  if (in_turn_.insert(destination).second) turns_.push_back(destination);
-  // An idle session makes room.
-  if (idle_.empty()) return;
-  idle_.front().must_leave = true;
-  idle_.front().timer.cancel();
+  if (!in_turn_.insert(destination).second) return;
+  turns_.push_back(destination);
+  // An idle session makes room, for each who waits another.
+  const auto idle = std::find_if(idle_.begin(), idle_.end(),
+                                 [](const Idle& one) { return !one.must_leave && !one.called; });
+  if (idle == idle_.end()) return;
+  idle->must_leave = true;
+  idle->timer.cancel();
 }
 
 void Deliverer::stop() {
@@ -82,7 +85,7 @@ io::Task<void> Deliverer::watch_clock() {
       release_all();
     }
     for (const std::string& destination : destinations_.due_alarms()) {
-      if (destinations_.waits(destination)) tools_.loop.spawn(expire(destination));
+      if (destinations_.waits(destination)) tools_.loop.spawn(look_after(destination));
       if (queue_.has_due(destination)) wake(destination);
     }
   }
@@ -137,29 +140,51 @@ bool failed_by_sts(const Problem& problem) {
 
 // Gives up what is past its lifetime of a destination's mail, for the reason for which all of it waits.
 io::Task<void> Deliverer::expire(std::string destination) {
-  ++workers_;
   bool looked = false;  // for a newer policy
   for (std::size_t n = queue_.promote_expired(destination); n > 0 && !stopping_; --n) {
     auto work = queue_.take(destination);
     if (!work) break;
-    const WaitingTogether* waits = destinations_.waits(destination);
-    const std::optional<WaitingTogether> why = waits ? std::optional(*waits) : std::nullopt;
-    bool newer = false;
-    // RFC 8461 5: before it is given up, whatever another message found.
-    if (why && !looked && failed_by_sts(why->problem)) {
-      looked = true;
-      const auto known = co_await targets_.domain(work->domain);
-      std::optional<discovery::DomainFacts> found;
-      if (known) found = co_await newer_policy(*work, *known);
-      newer = found.has_value();
+    bool given_up = false;
+    try {
+      given_up = co_await give_up(*work, looked);
+    } catch (const std::exception& e) {
+      base::log_error("expiry_broken", {{"id", work->message->id.str()}, {"what", e.what()}});
     }
-    if (newer) destinations_.release(destination);
-    if (!why || newer || !queue_.expired(*work->message)) {
-      queue_.give_back(std::move(*work));
-      break;
+    if (given_up) continue;
+    queue_.give_back(std::move(*work));
+    break;
+  }
+}
+
+// One message that is past its lifetime. False: it is to be given back, for there may be another way now.
+io::Task<bool> Deliverer::give_up(queue::Work work, bool& looked) {
+  const WaitingTogether* waits = destinations_.waits(work.destination);
+  if (!waits || !queue_.expired(*work.message)) co_return false;
+  const WaitingTogether why = *waits;
+  // RFC 8461 5: before it is given up, whatever another message found.
+  if (!looked && failed_by_sts(why.problem)) {
+    looked = true;
+    const auto known = co_await targets_.domain(work.domain);
+    std::optional<discovery::DomainFacts> newer;
+    if (known) newer = co_await newer_policy(work, *known);
+    if (newer) {
+      destinations_.release(work.destination);
+      co_return false;
     }
-    std::vector<Outcome> outcomes = all(*work, why->problem, why->host);
-    co_await finish(std::move(*work), std::move(outcomes), nullptr);
+  }
+  std::vector<Outcome> outcomes = all(work, why.problem, why.host);
+  co_await finish(std::move(work), std::move(outcomes), nullptr);
+  co_return true;
+}
+
+// What is to be done for mail that waits together, and is not tried meanwhile.
+io::Task<void> Deliverer::look_after(std::string destination) {
+  ++workers_;
+  try {
+    co_await expire(destination);
+  } catch (const std::exception& e) {
+    // A bug or no memory: it is looked at again.
+    base::log_error("expiry_broken", {{"destination", destination}, {"what", e.what()}});
   }
   --workers_;
   next_turns();

@@ -70,7 +70,9 @@ class Deliverer {
   io::Task<void> watch_clock();
   io::Task<void> watch_limits();
   bool must_wait(const std::string& destination, const Session* session);
+  io::Task<void> look_after(std::string destination);
   io::Task<void> expire(std::string destination);
+  io::Task<bool> give_up(queue::Work work, bool& looked);
   io::Task<void> work(std::string destination);
   io::Task<bool> deliver_next(std::string destination, std::unique_ptr<Session>& session);
   io::Task<bool> wait_idle(std::string destination, Limits::Held counted);

@@ -51,6 +51,7 @@ class DelivererTest : public testing::Test {
 
   void open_queue(queue::ScheduleSettings schedule) {
     const auto on_due = [this](const std::string& destination) {
+      if (fault == destination) throw std::runtime_error("a fault of " + std::exchange(fault, ""));
       if (deliverer) deliverer->wake(destination);
     };
     queue = std::move(queue::Queue::open(loop, *db, clock, schedule, on_due).value());
@@ -111,6 +112,7 @@ class DelivererTest : public testing::Test {
   std::unique_ptr<discovery::Gatherer> gatherer;
   std::unique_ptr<Deliverer> deliverer;
   std::unique_ptr<queue::Queue> queue;
+  std::string fault;  // a destination for which the queue's call throws, once
 };
 
 // One session, and then nobody listens.
@@ -190,6 +192,44 @@ io::Task<void> accept_counted(io::Listener& listener, io::Loop& loop, Counted& c
     if (!stream) co_return;
     loop.spawn(serve_counted(std::move(*stream), counted));
   }
+}
+
+// It was counted as a worker for ever, and the service never stopped.
+TEST_F(DelivererTest, WhereGivingUpAMessageBreaksNoWorkerIsLost) {
+  settings.port = 1;
+  open_queue({5min, 4h, 60s, 0.0});
+  const auto id = accept(kHere, std::string("a@") + kThere);
+  start();
+  ASSERT_TRUE(wait_for([&] { return attempts(id) == 1; }));
+  fault = kThere;  // where the bounce goes
+  clock.advance(61s);
+  ASSERT_TRUE(wait_for([&] { return fault.empty(); }));
+  EXPECT_TRUE(wait_for([&] { return deliverer->stopped(); }));
+  EXPECT_EQ(queue->stats().messages, 1U) << "the bounce";
+}
+
+// The second who waited had to wait for an idle session's end.
+TEST_F(DelivererTest, EachWhoWaitsForAConnectionHasAnIdleOneLeave) {
+  std::vector<io::Listener> listeners;
+  std::vector<Counted> counted(4);
+  for (int i = 0; i < 4; ++i) {
+    const std::string at = "127.0.0." + std::to_string(i + 1) + ":" + std::to_string(settings.port * (i > 0));
+    listeners.push_back(io::Listener::bind(loop, io::Endpoint::parse(at).value()).value());
+    settings.port = listeners.front().local().port;
+  }
+  settings.max_connections = 2;
+  settings.connection_idle = 60s;
+  // The third accepts, and says nothing.
+  for (const std::size_t i : {0U, 1U, 3U}) loop.spawn(accept_counted(listeners[i], loop, counted[i]));
+  open_queue({});
+  start();
+  accept("[127.0.0.1]");
+  accept("[127.0.0.2]");
+  ASSERT_TRUE(wait_for([&] { return queue->stats().messages == 0; }));
+  accept("[127.0.0.3]");
+  accept("[127.0.0.4]");
+  EXPECT_TRUE(wait_for([&] { return counted[3].taken == 1; }));
+  for (io::Listener& one : listeners) one.close();
 }
 
 // It is neither an attempt nor a failure, and holds no worker and no connection.

@@ -95,6 +95,7 @@ Destinations::Unreachable Destinations::unreachable(const std::string& destinati
     ++s.failures;
     why.until = now + queue::retry_pause(s.failures, schedule, random);
   }
+  why.pause = why.until - now;
   s.forget = why.until + 2 * schedule.retry_max;
   why.since = s.waiting ? s.waiting->since : now;
   out.until = why.until;
@@ -148,8 +149,25 @@ void Destinations::look_again(const std::string& destination, base::Time at) {
   if (at < s.alarm) set_alarm(destination, s, at);
 }
 
+// Where the clock was set back, no pause is longer than it was, and all is looked at again.
+void Destinations::follow_clock() {
+  const base::Time now = clock_.now();
+  if (now < latest_) {
+    for (auto& [destination, state] : states_) {
+      if (state.waiting) {
+        const base::Milliseconds kept = state.forget - state.waiting->until;
+        state.waiting->until = std::min(state.waiting->until, now + state.waiting->pause);
+        state.forget = std::min(state.forget, state.waiting->until + kept);
+      }
+      if (state.alarm != base::Time::max()) look_again(destination, now);
+    }
+  }
+  latest_ = now;
+}
+
 std::vector<std::string> Destinations::due_alarms() {
   std::vector<std::string> out;
+  follow_clock();
   const base::Time now = clock_.now();
   while (!alarms_.empty() && alarms_.begin()->first <= now) {
     const auto [at, destination] = std::move(*alarms_.begin());

@@ -29,7 +29,8 @@ struct WaitingTogether {
   Problem problem;
   std::string host;  // the last that was tried
   base::Time since{};
-  base::Time until{};  // then one message is tried
+  base::Time until{};          // then one message is tried
+  base::Milliseconds pause{};  // how long that was when it was set
 };
 
 class Destinations {
@@ -86,6 +87,7 @@ class Destinations {
   bool paused(const State& state) const;
   void set_alarm(const std::string& destination, State& state, base::Time at);
   void resume(State& state);
+  void follow_clock();
   void forget_unused(std::unordered_map<std::string, State>::iterator state);
 
   const base::Clock& clock_;
@@ -94,6 +96,7 @@ class Destinations {
   std::unordered_map<std::string, State> states_;
   std::multimap<base::Time, std::string> alarms_;  // one that the state does not know is old
   std::size_t waiting_ = 0;
+  base::Time latest_{};  // that the clock has shown
   std::mt19937_64 random_{std::random_device{}()};
 };
 

@@ -142,6 +142,23 @@ TEST(Destinations, AnAlarmIsForTheEarliestTimeAskedFor) {
   EXPECT_TRUE(w.destinations.may_start(kThere));
 }
 
+TEST(Destinations, WhereTheClockIsSetBackNoPauseIsLongerThanItWas) {
+  World w;
+  w.fill();
+  EXPECT_THAT(w.destinations.due_alarms(), ElementsAre());
+  w.destinations.unreachable(kThere, w.why(), std::nullopt, false);
+  w.destinations.ended(kThere);
+  w.hosts.failed("192.0.2.1:25", "refused");
+  w.clock.set(kStart - 5h);
+  EXPECT_THAT(w.destinations.due_alarms(), ElementsAre(kThere)) << "it is looked at";
+  EXPECT_FALSE(w.destinations.may_start(kThere));
+  EXPECT_TRUE(w.hosts.known("192.0.2.1:25"));
+  w.clock.advance(5min);
+  EXPECT_THAT(w.destinations.due_alarms(), ElementsAre(kThere));
+  EXPECT_TRUE(w.destinations.may_start(kThere));
+  EXPECT_FALSE(w.hosts.known("192.0.2.1:25"));
+}
+
 TEST(Destinations, WhatNobodyWaitsForIsForgotten) {
   World w;
   w.fill();

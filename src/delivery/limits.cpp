@@ -280,6 +280,10 @@ void Limits::call(Allowance& a, std::vector<std::string>& out,
 std::vector<std::string> Limits::called(const std::function<bool(const std::string&)>& wants) {
   std::vector<std::string> out;
   const base::Time now = clock_.now();
+  if (now < latest_) {
+    for (auto& [key, a] : allowances_) set_alarm(a);
+  }
+  latest_ = now;
   while (!alarms_.empty() && alarms_.begin()->first <= now) {
     const auto [at, key] = std::move(*alarms_.begin());
     alarms_.erase(alarms_.begin());

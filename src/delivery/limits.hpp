@@ -123,6 +123,7 @@ class Limits {
   std::unordered_map<std::string, Allowance> allowances_;  // by key(), for instance "domain x.test"
   std::unordered_map<std::string, Place> places_;          // by destination
   std::multimap<base::Time, std::string> alarms_;          // one that the allowance does not know is old
+  base::Time latest_{};                                    // that the clock has shown
   std::size_t forget_at_ = 1000;
 };
 

@@ -201,6 +201,17 @@ TEST(Limits, AReloadChangesItAtOnce) {
   EXPECT_EQ(w.limits.why("x.test"), "");
 }
 
+TEST(Limits, WhereTheClockIsSetBackNobodyWaitsLonger) {
+  World w;
+  w.rules({limit(Rule::Subject::domain, "x.test", Rate{1, 60s})});
+  w.mail("x.test", "mx.x.test", 5);
+  w.work("x.test");
+  w.call();
+  w.clock.set(kStart - 5h);
+  w.run(61s);
+  EXPECT_EQ(w.sent.size(), 2U);
+}
+
 TEST(Limits, WhoWantsItNoMoreIsPassedOver) {
   World w;
   w.rules({limit(Rule::Subject::host, "mx.test", Rate{1, 60s})});

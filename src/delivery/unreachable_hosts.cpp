@@ -14,8 +14,10 @@ std::optional<UnreachableHosts::Known> UnreachableHosts::known(const std::string
   if (found == entries_.end()) return std::nullopt;
   Known& known = found->second.known;
   const base::Time now = clock_.now();
+  known.until = std::min(known.until, now + found->second.pause);
   if (now < known.until) return known;
-  known.until = now + settings_.connect_timeout;
+  found->second.pause = settings_.connect_timeout;
+  known.until = now + found->second.pause;
   return std::nullopt;
 }
 
@@ -29,8 +31,8 @@ void UnreachableHosts::failed(const std::string& address, std::string reason) {
   queue::ScheduleSettings schedule = schedule_;
   schedule.retry_max = std::min(schedule.retry_max, settings_.probe_max);
   // Over before the pause of a destination that begins now, at its shortest: its own try is a real one.
-  const auto pause = queue::retry_pause(++entry.failures, schedule, 0.0);
-  entry.known = {std::move(reason), now + pause * 3 / 4};
+  entry.pause = queue::retry_pause(++entry.failures, schedule, 0.0) * 3 / 4;
+  entry.known = {std::move(reason), now + entry.pause};
 }
 
 }  // namespace pinnace::delivery

@@ -21,7 +21,7 @@ class UnreachableHosts {
   struct Known {
     std::string reason;  // of the last try
     base::Time until{};  // not tried before
-  };
+  };  // a clock that is set back makes no pause longer
   // Nothing: try it, and say then whether it answered. Where it failed before, others wait meanwhile.
   std::optional<Known> known(const std::string& address);
   void failed(const std::string& address, std::string reason);
@@ -32,6 +32,7 @@ class UnreachableHosts {
  private:
   struct Entry {
     Known known;
+    base::Milliseconds pause{};
     std::uint32_t failures = 0;
   };
   const base::Clock& clock_;

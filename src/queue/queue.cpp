@@ -20,6 +20,7 @@ constexpr std::size_t kDueAtOnce = 20'000;
 
 // There once `schedule` has a row of each message; a store of before the table lacks it.
 constexpr std::string_view kSummarized = "summarized";
+constexpr std::string_view kTurnKey = "turn_key";
 
 // While an operator changes a message it is leased in this name, so that nobody reads or tries what is on
 // disk meanwhile.
@@ -71,7 +72,6 @@ Queue::Queue(io::Loop& loop, store::Database& db, const base::Clock& clock, Sche
       settings_(settings),
       timer_(loop),
       random_(std::random_device{}()),
-      salt_(static_cast<std::uint16_t>(random_())),
       agenda_(std::move(on_due)) {}
 
 Queue::~Queue() = default;
@@ -112,7 +112,23 @@ std::uint64_t id_of_key(std::string_view key) {
 
 }  // namespace
 
+// Of 16 octets. A store that has none is given one.
+base::Result<> Queue::load_turn_key() {
+  auto kept = db_.get(Table::meta, kTurnKey);
+  if (!kept) return std::unexpected(kept.error());
+  if (*kept && (*kept)->size() == MessageId{}.key().size() * 2) {
+    turn_key_ = {id_of_key((*kept)->substr(0, 8)), id_of_key((*kept)->substr(8))};
+    return {};
+  }
+  std::random_device random;
+  for (std::uint64_t& half : turn_key_) half = static_cast<std::uint64_t>(random()) << 32 | random();
+  store::Batch batch = db_.batch();
+  batch.put(Table::meta, kTurnKey, MessageId{turn_key_[0]}.key() + MessageId{turn_key_[1]}.key());
+  return db_.commit_at_start(std::move(batch));
+}
+
 base::Result<> Queue::load() {
+  if (auto done = load_turn_key(); !done) return done;
   auto summarized = db_.get(Table::meta, kSummarized);
   if (!summarized) return std::unexpected(summarized.error());
   if (!*summarized) {
@@ -128,6 +144,7 @@ base::Result<> Queue::load() {
     }
     last_id_ = id.value;
     ++messages_;
+    held_ += summary->held ? 1 : 0;
     enter(id, *summary);
     return true;
   });
@@ -158,7 +175,7 @@ base::Result<> Queue::summarize_all() {
       result = std::unexpected(message.error());
       return false;
     }
-    batch.put(Table::schedule, key, Summary::of(*message).encode());
+    batch.put(Table::schedule, key, Summary::of(*message, turn_key_).encode());
     if (++pending == kTogether) flush();
     return result.has_value();
   });
@@ -184,9 +201,9 @@ base::Time Queue::now() {
 // Never undone by a clock that is set back: an entry that was taken out as due must hold.
 bool Queue::has_come(base::Time due) { return due <= std::max(now(), latest_); }
 
-Turn Queue::turn_of(const Summary& summary) const {
+Turn Queue::turn_of(const Summary& summary) {
   const std::uint32_t folded = summary.sender ^ summary.sender >> 16;
-  return {static_cast<std::uint16_t>(folded ^ salt_), summary.priority};
+  return {static_cast<std::uint16_t>(folded), summary.priority};
 }
 
 // Takes a durable message into the agenda.
@@ -345,13 +362,14 @@ std::shared_ptr<Message> Queue::add_own(store::Batch& batch, const OwnMessage& o
   message->size = own.text.size();
   message->chunks = 1;
   batch.put(Table::bodies, row_key(message->id, 0), own.text);
-  put(batch, *message, Summary::of(*message));
+  put(batch, *message, Summary::of(*message, turn_key_));
   return message;
 }
 
 // Forgets the message in memory once nobody works on it.
 void Queue::let_go(MessageId id, const std::string& destination) {
   const auto active = active_.find(id.value);
+  if (active == active_.end()) return;
   std::erase(active->second.leased, destination);
   if (active->second.leased.empty()) drop(active);
 }
@@ -362,11 +380,12 @@ io::Task<base::Result<>> Queue::record(Work work, std::vector<Outcome> outcomes,
   // Kept alive by the lease.
   Message& message = *active_.at(id.value).message;
   for (const Outcome& outcome : outcomes) apply(message, outcome);
-  Summary summary = Summary::of(message);
+  Summary summary = Summary::of(message, turn_key_);
   store::Batch batch = db_.batch();
   if (summary.waiting.empty()) {
     erase(batch, message);
     --messages_;
+    held_ -= message.held ? 1 : 0;
   } else {
     put(batch, message, summary);
   }
@@ -380,7 +399,7 @@ io::Task<base::Result<>> Queue::record(Work work, std::vector<Outcome> outcomes,
   enter(id, summary);
   if (done && own) {
     ++messages_;
-    enter(own->id, Summary::of(*own));
+    enter(own->id, Summary::of(*own, turn_key_));
   }
   co_return done;
 }
@@ -427,7 +446,7 @@ base::Result<std::optional<Message>> Queue::find(MessageId id) const {
 base::Result<bool> Queue::retry(MessageId id) {
   const auto message = read(id);
   if (!message) return std::unexpected(message.error());
-  if (!*message) return false;
+  if (!*message || (*message)->held) return false;
   for (const Summary::Waiting& w : Summary::of(**message).waiting) {
     const auto active = active_.find(id.value);
     const bool under_way = active != active_.end() && active->second.leases(w.destination);
@@ -500,17 +519,20 @@ io::Task<base::Result<Operated>> Queue::operate(Operation operation, std::vector
     mine.message = *message;
     mine.leased.emplace_back(kOperator);
     out.changed.push_back(id);
+    if (operation.kind == Kind::hold) ++held_;
+    if (operation.kind == Kind::release) --held_;
     if (operation.kind == Kind::remove) {
+      held_ -= (*message)->held ? 1 : 0;
       erase(batch, **message);
     } else {
-      put(batch, **message, Summary::of(**message));
+      put(batch, **message, Summary::of(**message, turn_key_));
     }
   }
   auto done = co_await db_.commit(std::move(batch), store::Durability::synced, store::Purpose::removes);
   if (operation.kind == Kind::remove) messages_ -= out.changed.size();
   for (const MessageId id : out.changed) {
     const auto active = active_.find(id.value);
-    Summary summary = Summary::of(*active->second.message);
+    Summary summary = Summary::of(*active->second.message, turn_key_);
     std::erase_if(summary.waiting, [&](const auto& w) { return active->second.leases(w.destination); });
     let_go(id, kOperator);
     if (operation.kind != Kind::remove) enter(id, summary);
@@ -520,7 +542,7 @@ io::Task<base::Result<Operated>> Queue::operate(Operation operation, std::vector
   co_return out;
 }
 
-QueueStats Queue::stats() const { return {messages_, agenda_.due()}; }
+QueueStats Queue::stats() const { return {messages_, held_, agenda_.due()}; }
 
 Queue::Writer Queue::begin(Envelope envelope) { return Writer(*this, std::move(envelope)); }
 
@@ -577,7 +599,7 @@ io::Task<base::Result<MessageId>> Queue::Writer::commit(BodyFacts facts) {
     if (message_->chunks == 0) fresh = std::make_shared<const std::string>(std::move(row_));
     ++message_->chunks;
   }
-  const Summary summary = Summary::of(*message_);
+  const Summary summary = Summary::of(*message_, queue_->turn_key_);
   queue_->put(batch, *message_, summary);
   auto done = co_await queue_->db_.commit(std::move(batch), store::Durability::synced);
   if (!done) co_return std::unexpected(done.error());

@@ -99,6 +99,7 @@ struct Operated {
 
 struct QueueStats {
   std::size_t messages = 0;
+  std::size_t held = 0;
   std::size_t due = 0;
 };
 
@@ -148,7 +149,7 @@ class Queue {
   static constexpr std::size_t kListedRecipients = 10'000;
   base::Result<std::vector<Message>> list(MessageId after, std::size_t limit) const;
   base::Result<std::optional<Message>> find(MessageId id) const;
-  // Makes waiting recipients due now, before others; false: no such message.
+  // Makes waiting recipients due now, before others; false: no such message, or it is held.
   base::Result<bool> retry(MessageId id);
   std::size_t retry_all();
   // Drops the message with no DSN. Error "queue.busy" while a delivery is under way.
@@ -176,10 +177,11 @@ class Queue {
         std::function<void(const std::string&)> on_due);
   base::Result<> load();
   base::Result<> summarize_all();
+  base::Result<> load_turn_key();
   MessageId new_id();
   base::Time now();
   bool has_come(base::Time due);
-  Turn turn_of(const Summary& summary) const;
+  static Turn turn_of(const Summary& summary);
   void enter(MessageId id, const Summary& summary);
   void put(store::Batch& batch, const Message& message, const Summary& summary) const;
   void keep_fresh(std::shared_ptr<Message> message, std::shared_ptr<const std::string> body);
@@ -198,7 +200,7 @@ class Queue {
   ScheduleSettings settings_;
   io::Timer timer_;
   std::mt19937_64 random_;
-  std::uint16_t salt_;  // so that nobody can choose whose turn he takes
+  base::SipKey turn_key_{};  // of senders' hashes; kept in the store, as those are
   std::uint64_t last_id_ = 0;
   base::Time latest_{};  // that the clock has shown
   Agenda agenda_;
@@ -206,6 +208,7 @@ class Queue {
   std::deque<MessageId> fresh_;  // in order of arrival; some have gone
   std::size_t cached_ = 0;       // octets of fresh messages
   std::size_t messages_ = 0;
+  std::size_t held_ = 0;  // of them
 };
 
 // Takes one message in. What is not committed leaves no trace.

@@ -318,6 +318,40 @@ TEST_F(QueueTest, WhereTheClockIsSetBackWhatIsPutOffWaitsItsPause) {
 }
 
 // A thousand messages of a list, each to a thousand, are more than may be in memory at once.
+TEST_F(QueueTest, WhatIsHeldIsNotRetriedAndIsCounted) {
+  const MessageId held = f->accept({"a@x.test"}, "body\r\n");
+  f->accept({"a@x.test"}, "body\r\n");
+  const auto hold = [&](Operation::Kind kind) { return f->run(f->queue->operate({kind}, {held})); };
+  ASSERT_TRUE(hold(Operation::Kind::hold));
+  EXPECT_EQ(f->queue->stats().held, 1U);
+  EXPECT_FALSE(f->queue->retry(held).value());
+  f->restart();
+  EXPECT_EQ(f->queue->stats().held, 1U);
+  ASSERT_TRUE(hold(Operation::Kind::release));
+  EXPECT_EQ(f->queue->stats().held, 0U);
+  EXPECT_TRUE(f->queue->retry(held).value());
+  ASSERT_TRUE(hold(Operation::Kind::hold));
+  ASSERT_TRUE(hold(Operation::Kind::remove));
+  EXPECT_EQ(f->queue->stats().held, 0U);
+}
+
+// With a hash without a key one could look for an address that has another's turns.
+TEST_F(QueueTest, WhoseTurnItIsHangsOnTheStoresKey) {
+  Message message;
+  const auto sender = [&](const base::SipKey& key, const char* path) {
+    message.reverse_path = path;
+    return Summary::of(message, key).sender;
+  };
+  EXPECT_EQ(sender({1, 2}, "ann@x.test"), sender({1, 2}, "ann+list@x.test"));
+  EXPECT_NE(sender({1, 2}, "ann@x.test"), sender({1, 3}, "ann@x.test"));
+  EXPECT_NE(sender({1, 2}, "ann@x.test"), sender({1, 2}, "bob@x.test"));
+  const auto key = [&] { return f->db->get(store::Table::meta, "turn_key").value().value_or(""); };
+  const std::string first = key();
+  EXPECT_EQ(first.size(), 16U);
+  f->restart();
+  EXPECT_EQ(key(), first) << "as the hashes in the schedule";
+}
+
 TEST_F(QueueTest, AListEndsWhereItsRecipientsAreMany) {
   const std::vector<std::string> many(Queue::kListedRecipients / 2, "a@x.test");
   std::vector<MessageId> ids;

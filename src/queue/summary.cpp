@@ -24,16 +24,12 @@ std::string_view wish_of(const Message& m) {
   return "";
 }
 
-// FNV-1a
-std::uint32_t hash(std::uint32_t h, std::string_view text) {
-  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 16777619U;
-  return h;
-}
-
-std::uint32_t sender_of(std::string_view reverse_path) {
+std::uint32_t sender_of(std::string_view reverse_path, const base::SipKey& key) {
   const std::size_t at = std::min(reverse_path.rfind('@'), reverse_path.size());
   const std::string_view local = reverse_path.substr(0, at);
-  return hash(hash(2166136261U, local.substr(0, local.find_first_of("+="))), reverse_path.substr(at));
+  std::string sender(local.substr(0, local.find_first_of("+=")));
+  sender += reverse_path.substr(at);
+  return static_cast<std::uint32_t>(base::sip_hash(key, sender));
 }
 
 }  // namespace
@@ -48,11 +44,11 @@ std::string domain_of(std::string_view destination) {
   return std::string(destination.substr(0, destination.find(' ')));
 }
 
-Summary Summary::of(const Message& message) {
+Summary Summary::of(const Message& message, const base::SipKey& key) {
   Summary s;
   s.held = message.held;
   s.priority = message.priority;
-  s.sender = sender_of(message.reverse_path);
+  s.sender = sender_of(message.reverse_path, key);
   for (const Recipient& r : message.recipients) {
     if (r.state != RecipientState::waiting) continue;
     s.waiting.push_back({destination_of(next_hop(r.address), message), r.next_attempt});

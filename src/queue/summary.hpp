@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/sip_hash.hpp"
 #include "queue/line.hpp"
 
 namespace pinnace::queue {
@@ -25,11 +26,13 @@ struct Summary {
   bool held = false;
   Priority priority = Priority::normal;
   // Who shares one turn in a line: a reverse-path, up to a '+' or '=' in its local part, behind which it
-  // differs for each recipient of a list (VERP).
+  // differs for each recipient of a list (VERP). A hash under the store's key, so that nobody can choose an
+  // address that shares another's turn.
   std::uint32_t sender = 0;
   std::vector<Waiting> waiting;  // one for each destination with a waiting recipient
 
-  static Summary of(const Message& message);
+  // The key is for `sender` alone: who has none asks for the rest.
+  static Summary of(const Message& message, const base::SipKey& key = {});
   std::string encode() const;
   static base::Result<Summary> decode(MessageId id, std::string_view record);
 };
