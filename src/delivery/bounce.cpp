@@ -57,8 +57,9 @@ mime::DsnRecipient told_of(const queue::Recipient& to, const Outcome& o, Action 
   r.reason = o.reason;
   r.reply = o.reply;
   r.remote_mta = o.host;
+  r.in_turn = o.in_turn;
   r.protected_by_policy = o.status == "4.7.5";
-  r.last_attempt = now;
+  r.last_attempt = o.kind == Outcome::Kind::waiting ? to.last_attempt : now;
   return r;
 }
 
@@ -71,6 +72,7 @@ std::optional<Action> to_tell(const Settings& settings, const queue::Message& me
   switch (o.kind) {
     case Outcome::Kind::failed:  // RFC 3461 5.2.6
       return to.notify.failure() ? std::optional(Action::failed) : std::nullopt;
+    case Outcome::Kind::waiting:
     case Outcome::Kind::deferred: {  // RFC 3461 5.2.5
       const bool late =
           settings.delay_notice > base::Seconds(0) && now - message.arrived >= settings.delay_notice;

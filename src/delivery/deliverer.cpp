@@ -11,6 +11,13 @@ namespace pinnace::delivery {
 
 using queue::Outcome;
 
+namespace {
+
+// What waits is looked at for notices of delay no more often.
+constexpr base::Seconds kLook{60};
+
+}  // namespace
+
 Deliverer::Deliverer(Tools tools, queue::Queue& queue, discovery::Gatherer& gatherer,
                      discovery::PinStore& pins)
     : tools_(std::move(tools)),
@@ -35,8 +42,7 @@ void Deliverer::wake(const std::string& destination) {
   if (stopping_ || (!for_rate && wake_idle(destination))) return;
   if (!destinations_.may_start(destination)) {
     // What comes into the line of one that waits may be past its lifetime before the others.
-    if (!destinations_.waits(destination)) return;
-    if (const auto at = queue_.next_expiry(destination)) destinations_.look_again(destination, *at);
+    if (destinations_.waits(destination)) look_later(destination, tools_.clock.now());
     return;
   }
   if (must_wait(destination, nullptr)) return;
@@ -85,8 +91,8 @@ io::Task<void> Deliverer::watch_clock() {
       release_all();
     }
     for (const std::string& destination : destinations_.due_alarms()) {
-      if (destinations_.waits(destination)) tools_.loop.spawn(look_after(destination));
-      if (queue_.has_due(destination)) wake(destination);
+      if (held_back(destination)) tools_.loop.spawn(look_after(destination));
+      if (queue_.has_due(destination) && destinations_.may_start(destination)) wake(destination);
     }
   }
 }
@@ -124,8 +130,10 @@ bool Deliverer::must_wait(const std::string& destination, const Session* session
   if (line == Limits::Need::message || (line && !session)) return true;
   const Limits::Way way{destination, queue::domain_of(destination), session ? session->host_name() : ""};
   const auto full = limits_.full(way, session ? Limits::Need::message : Limits::Need::connection);
-  if (full) limits_.wait(destination, *full);
-  return full.has_value();
+  if (!full) return false;
+  limits_.wait(destination, *full);
+  destinations_.look_again(destination, tools_.clock.now() + kLook);
+  return true;
 }
 
 namespace {
@@ -158,9 +166,9 @@ io::Task<void> Deliverer::expire(std::string destination) {
 
 // One message that is past its lifetime. False: it is to be given back, for there may be another way now.
 io::Task<bool> Deliverer::give_up(queue::Work work, bool& looked) {
-  const WaitingTogether* waits = destinations_.waits(work.destination);
-  if (!waits || !queue_.expired(*work.message)) co_return false;
-  const WaitingTogether why = *waits;
+  const std::optional<WaitingTogether> found = held_back(work.destination);
+  if (!found || !queue_.expired(*work.message)) co_return false;
+  const WaitingTogether why = *found;
   // RFC 8461 5: before it is given up, whatever another message found.
   if (!looked && failed_by_sts(why.problem)) {
     looked = true;
@@ -177,18 +185,68 @@ io::Task<bool> Deliverer::give_up(queue::Work work, bool& looked) {
   co_return true;
 }
 
+// Why nothing of a destination's mail is tried now.
+std::optional<WaitingTogether> Deliverer::held_back(const std::string& destination) {
+  if (const WaitingTogether* waits = destinations_.waits(destination)) return *waits;
+  const std::string limit = limits_.waits(destination) ? limits_.why(destination) : "";
+  if (limit.empty()) return std::nullopt;
+  WaitingTogether out;
+  out.problem = temporary("4.4.5", "it " + limit);
+  out.problem.limited = true;
+  return out;
+}
+
+// RFC 3461 5.2.5: whoever is to be told of a delay is told though his message is not tried, once.
+io::Task<void> Deliverer::tell_of_delay(std::string destination) {
+  const base::Seconds age = tools_.settings.delay_notice;
+  if (age == base::Seconds(0)) co_return;
+  const queue::Queue::Aged late = queue_.aged(destination, age);
+  for (const queue::MessageId id : late.ids) {
+    const std::optional<WaitingTogether> why = held_back(destination);
+    if (!why || stopping_) break;
+    auto work = queue_.borrow(id, destination);
+    if (!work) continue;
+    std::vector<Outcome> outcomes = all(*work, why->problem, why->host);
+    for (Outcome& o : outcomes) o.kind = Outcome::Kind::waiting;
+    const base::Time now = tools_.clock.now();
+    std::optional<queue::OwnMessage> notice;
+    try {
+      notice = make_notice(tools_.settings, queue_, *work->message, outcomes, false, now);
+    } catch (const std::exception& e) {
+      base::log_error("notice_broken", {{"id", id.str()}, {"what", e.what()}});
+    }
+    if (!notice) {
+      queue_.give_back(std::move(*work));
+      continue;
+    }
+    const auto recorded = co_await queue_.record(std::move(*work), std::move(outcomes), std::move(notice));
+    if (!recorded)
+      base::log_error("notice_not_recorded", {{"id", id.str()}, {"detail", recorded.error().detail}});
+  }
+  look_later(destination, late.next);
+}
+
+// When a destination that waits is looked at for mail that is past its lifetime, and for notices of delay.
+void Deliverer::look_later(const std::string& destination, std::optional<base::Time> next_notice) {
+  if (const auto at = queue_.next_expiry(destination)) destinations_.look_again(destination, *at);
+  const bool told = tools_.settings.delay_notice > base::Seconds(0);
+  if (!next_notice || !told) return;
+  destinations_.look_again(destination, std::max(*next_notice, tools_.clock.now() + kLook));
+}
+
 // What is to be done for mail that waits together, and is not tried meanwhile.
 io::Task<void> Deliverer::look_after(std::string destination) {
   ++workers_;
   try {
     co_await expire(destination);
+    co_await tell_of_delay(destination);
   } catch (const std::exception& e) {
     // A bug or no memory: it is looked at again.
     base::log_error("expiry_broken", {{"destination", destination}, {"what", e.what()}});
   }
   --workers_;
   next_turns();
-  if (!destinations_.waits(destination)) {
+  if (!held_back(destination)) {
     if (queue_.has_due(destination)) wake(destination);
   } else if (const auto at = queue_.next_expiry(destination)) {
     destinations_.look_again(destination, std::max(*at, tools_.clock.now() + base::Seconds(1)));
@@ -294,6 +352,7 @@ std::vector<Outcome> Deliverer::all(const queue::Work& work, const Problem& prob
     o.status = problem.status;
     o.reason = problem.reason;
     o.policy = problem.decision;
+    o.in_turn = problem.limited;
     o.reply = problem.reply;
     out.push_back(std::move(o));
   }
@@ -422,7 +481,7 @@ std::vector<Outcome> Deliverer::without_session(const queue::Work& work, const T
   if (then.others_reach_it && !queue_.expired(*work.message)) return {};
   if (!then.until) return outcomes;
   for (Outcome& o : outcomes) o.not_before = then.until;
-  if (const auto at = queue_.next_expiry(work.destination)) destinations_.look_again(work.destination, *at);
+  look_later(work.destination, tools_.clock.now());
   base::log_warning("destination_waits", {{"destination", work.destination},
                                           {"until", base::format_time(*then.until)},
                                           {"status", tried.problem.status},
@@ -477,6 +536,7 @@ io::Task<Deliverer::Tried> Deliverer::try_hosts(const queue::Work& work, discove
   const bool attempted = problem && (trial.sent || problem->unanswered);
   if (full && !attempted) {
     limits_.wait(work.destination, *full, session ? session->counted() : nullptr);
+    destinations_.look_again(work.destination, tools_.clock.now() + kLook);
     out.problem.limited = true;
     co_return out;
   }

@@ -73,6 +73,9 @@ class Deliverer {
   io::Task<void> look_after(std::string destination);
   io::Task<void> expire(std::string destination);
   io::Task<bool> give_up(queue::Work work, bool& looked);
+  io::Task<void> tell_of_delay(std::string destination);
+  std::optional<WaitingTogether> held_back(const std::string& destination);
+  void look_later(const std::string& destination, std::optional<base::Time> next_notice);
   io::Task<void> work(std::string destination);
   io::Task<bool> deliver_next(std::string destination, std::unique_ptr<Session>& session);
   io::Task<bool> wait_idle(std::string destination, Limits::Held counted);

@@ -208,6 +208,69 @@ TEST_F(DelivererTest, WhereGivingUpAMessageBreaksNoWorkerIsLost) {
   EXPECT_EQ(queue->stats().messages, 1U) << "the bounce";
 }
 
+// Who waits with others for a dead destination was told nothing, unless it was his message that was tried.
+TEST_F(DelivererTest, EachIsToldOfTheDelayAndOfTheEndThoughOnlyOneIsTried) {
+  settings.port = 1;
+  open_queue({24h, 24h, 48h, 0.0});
+  const auto tried = accept(kHere, std::string("a@") + kThere);
+  start();
+  ASSERT_TRUE(wait_for([&] { return attempts(tried) == 1; }));
+  std::vector<queue::MessageId> all = {tried};
+  for (int i = 0; i < 3; ++i) all.push_back(accept(kHere, std::string("b@") + kThere));
+  const auto told = [&](queue::MessageId id) {
+    const auto message = queue->find(id).value();
+    return message && message->recipients.front().delay_told;
+  };
+  const auto all_told = [&] {
+    clock.advance(1s);
+    return std::all_of(all.begin(), all.end(), told);
+  };
+  const auto before = queue->stats().messages;
+  clock.advance(4h);
+  ASSERT_TRUE(wait_for(all_told));
+  EXPECT_TRUE(wait_for([&] { return queue->stats().messages == before + 4; })) << "a notice for each";
+  EXPECT_GE(std::count_if(all.begin(), all.end(), [&](auto id) { return attempts(id) == 0; }), 2);
+  // Not told twice, and each given up at its end.
+  clock.advance(1h);
+  EXPECT_TRUE(wait_for([&] { return deliverer->stopped(); }));
+  EXPECT_EQ(queue->stats().messages, before + 4);
+  clock.advance(43h);
+  EXPECT_TRUE(wait_for([&] {
+    clock.advance(1s);
+    return std::none_of(all.begin(), all.end(), [&](auto id) { return queue->find(id).value().has_value(); });
+  }));
+}
+
+TEST_F(DelivererTest, WhoWaitsForALimitIsToldThatHeWaitsAndOfNoFailure) {
+  auto listener = io::Listener::bind(loop, io::Endpoint::parse("127.0.0.1:0").value()).value();
+  settings.port = listener.local().port;
+  open_queue({24h, 24h, 48h, 0.0});
+  limit(policy::Rate{1, 3600s}, std::nullopt);
+  std::vector<queue::MessageId> all;
+  for (int i = 0; i < 6; ++i) all.push_back(accept(kHere, std::string("b@") + kThere));
+  Counted counted;
+  loop.spawn(accept_counted(listener, loop, counted));
+  start();
+  ASSERT_TRUE(wait_for([&] { return counted.taken == 1; }));
+  clock.advance(4h);
+  EXPECT_TRUE(wait_for([&] {
+    clock.advance(1s);
+    return std::count_if(all.begin(), all.end(), [&](auto id) {
+             const auto message = queue->find(id).value();
+             return message && message->recipients.front().delay_told;
+           }) >= 4;
+  }));
+  std::string text;
+  for (const queue::Message& one : queue->list({}, 100).value()) {
+    if (one.reverse_path.empty()) text = queue->body_chunk(one, 0).value();
+  }
+  EXPECT_NE(text.find("The message waits for its turn."), std::string::npos) << text;
+  EXPECT_NE(text.find("waits for the rate"), std::string::npos);
+  EXPECT_EQ(text.find("could not"), std::string::npos);
+  EXPECT_EQ(text.find("Last-Attempt-Date"), std::string::npos);
+  listener.close();
+}
+
 // The second who waited had to wait for an idle session's end.
 TEST_F(DelivererTest, EachWhoWaitsForAConnectionHasAnIdleOneLeave) {
   std::vector<io::Listener> listeners;

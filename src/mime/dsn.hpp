@@ -28,6 +28,7 @@ struct DsnRecipient {
   std::string remote_mta;            // MX host
   bool protected_by_policy = false;  // kept back because no server proved to be the right one
   base::Time last_attempt{};
+  bool in_turn = false;  // it waits, or waited, for its turn: nothing failed
   Action action = Action::failed;
   std::string original = {};  // the field Original-Recipient, "rfc822;a@x.test" (RFC 3461 6.3); empty: none
 };

@@ -37,12 +37,16 @@ std::string fate(const Dsn& d, const DsnRecipient& r) {
       return "The message was handed to " + one_line(r.remote_mta, 255) +
              ", which sends no such notices: whether it reaches the mailbox will not be told.";
     case Action::delayed:
+      if (r.in_turn) return "The message waits for its turn. " + retried_until(d);
       if (!r.protected_by_policy) return "The message could not be delivered so far. " + retried_until(d);
       return "The message is held back to protect it. No server that answered for this recipient meets what "
              "the right one had promised, which is an encrypted connection with a key known to be its own. " +
              retried_until(d);
     case Action::failed:
       break;
+  }
+  if (r.in_turn && given_up(d, r)) {
+    return fmt::format("The message waited for its turn for {} and is given up now.", in_words(d.lifetime));
   }
   const std::string tried =
       given_up(d, r) ? fmt::format("It was tried again for {} and is given up now.", in_words(d.lifetime))
@@ -108,7 +112,8 @@ std::string words(const Dsn& d) {
   for (const DsnRecipient& r : d.recipients) {
     out += "\r\n<" + r.address + ">\r\n" + paragraph(fate(d, r));
     const bool wrong = r.action == Action::failed || r.action == Action::delayed;
-    if (wrong && !r.reason.empty()) out += paragraph("What went wrong: " + one_line(r.reason));
+    if (wrong && !r.reason.empty())
+      out += paragraph((r.in_turn ? "Why: " : "What went wrong: ") + one_line(r.reason));
     if (!r.reply.empty()) out += paragraph("The receiving server's words: " + one_line(r.reply));
     if (wrong) out += paragraph(fmt::format("What you can do: {}", advice(d, r)));
   }

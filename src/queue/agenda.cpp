@@ -99,6 +99,11 @@ std::size_t Agenda::promote(const std::string& destination, MessageId youngest) 
   return at == slots_.end() ? 0 : destinations_[at->second]->line.promote(youngest);
 }
 
+Line::Seen Agenda::see(const std::string& destination, MessageId youngest, std::size_t most) {
+  const auto at = slots_.find(destination);
+  return at == slots_.end() ? Line::Seen() : destinations_[at->second]->line.see(youngest, most);
+}
+
 const Line* Agenda::line(const std::string& destination) const {
   const auto at = slots_.find(destination);
   if (at == slots_.end()) return nullptr;

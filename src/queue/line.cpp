@@ -38,11 +38,11 @@ void Line::push(MessageId id, Turn turn) {
       static_cast<std::uint32_t>(turn.sender) << 2 | static_cast<std::uint32_t>(turn.priority);
   std::uint64_t& last = last_[key];
   last = std::max(last, now_) + length(turn.priority);
-  add({id, last, 0});
+  add({id, last, 0, 0});
   if (last_.size() >= forget_at_) forget_the_served();
 }
 
-void Line::push_front(Entry entry) { add({entry.id, 0, entry.forced ? 1U : 0U}); }
+void Line::push_front(Entry entry) { add({entry.id, 0, entry.forced ? 1U : 0U, 0}); }
 
 std::optional<Line::Entry> Line::pop() {
   if (places_.empty()) return std::nullopt;
@@ -69,6 +69,21 @@ std::size_t Line::promote(MessageId youngest) {
   }
   std::make_heap(places_.begin(), places_.end(), later);
   return promoted;
+}
+
+Line::Seen Line::see(MessageId youngest, std::size_t most) {
+  Seen out;
+  for (Place& place : places_) {
+    if (place.seen) continue;
+    if (place.id <= youngest && out.ids.size() < most) {
+      place.seen = 1;
+      out.ids.push_back(place.id);
+    } else {
+      out.next = std::min(out.next.value_or(place.id), place.id);
+    }
+  }
+  std::sort(out.ids.begin(), out.ids.end());
+  return out;
 }
 
 std::optional<MessageId> Line::oldest() const {

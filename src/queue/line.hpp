@@ -35,6 +35,12 @@ class Line {
   std::optional<Entry> pop();
   // Puts those that are no younger before all others, and says how many; slow.
   std::size_t promote(MessageId youngest);
+  // Those that are no younger and were not seen by it before, at most `most`; slow.
+  struct Seen {
+    std::vector<MessageId> ids;
+    std::optional<MessageId> next;  // the oldest of those that it has not seen yet
+  };
+  Seen see(MessageId youngest, std::size_t most);
   // The smallest id; slow where that has just left.
   std::optional<MessageId> oldest() const;
 
@@ -44,8 +50,9 @@ class Line {
  private:
   struct Place {
     MessageId id;
-    std::uint64_t at : 63;
+    std::uint64_t at : 62;
     std::uint64_t forced : 1;
+    std::uint64_t seen : 1;
   };
   static bool later(const Place& a, const Place& b);
   void add(Place place);

@@ -277,7 +277,7 @@ base::Result<std::optional<Work>> Queue::lease(Line::Entry entry, const std::str
   const bool taken =
       active != active_.end() && (active->second.leases(destination) || active->second.leases(kOperator));
   if (taken) return std::optional<Work>();
-  Work work{*message, domain_of(destination), destination, {}};
+  Work work{*message, domain_of(destination), destination, {}, false};
   base::Time due = base::Time::max();
   for (std::size_t i = 0; i < work.message->recipients.size(); ++i) {
     const Recipient& r = work.message->recipients[i];
@@ -297,6 +297,8 @@ std::optional<Work> Queue::take(const std::string& destination) {
   while (const auto entry = agenda_.pop(destination)) {
     auto work = lease(*entry, destination);
     if (work && *work) return std::move(*work);
+    if (const auto active = active_.find(entry->id.value); active != active_.end())
+      active->second.passed = true;
     if (work) continue;
     base::log_error("queue_read_failed", {{"id", entry->id.str()}, {"detail", work.error().detail}});
     agenda_.add(entry->id, destination, Turn{}, now() + settings_.retry_initial, now());
@@ -316,14 +318,35 @@ std::size_t Queue::promote_expired(const std::string& destination) {
   return agenda_.promote(destination, {last_of(arrived)});
 }
 
+Queue::Aged Queue::aged(const std::string& destination, base::Seconds age) {
+  constexpr std::size_t kTogether = 1000;
+  Line::Seen seen = agenda_.see(destination, {last_of(clock_.now() - age)}, kTogether);
+  Aged out{std::move(seen.ids), {}};
+  if (seen.next) out.next = arrival_of(*seen.next) + age;
+  return out;
+}
+
+std::optional<Work> Queue::borrow(MessageId id, const std::string& destination) {
+  if (failed()) return std::nullopt;
+  auto work = lease({id, true}, destination);
+  if (!work || !*work) return std::nullopt;
+  (*work)->in_line = true;
+  return std::move(*work);
+}
+
 void Queue::give_back(Work work) {
   const MessageId id = work.message->id;
-  let_go(id, work.destination);
+  const bool passed = let_go(id, work.destination);
+  if (work.in_line && !passed) return;
   agenda_.add_front({id, true}, work.destination);
 }
 
 void Queue::apply(Message& message, const Outcome& outcome) {
   Recipient& r = message.recipients.at(outcome.recipient);
+  if (outcome.kind == Outcome::Kind::waiting) {
+    r.delay_told = r.delay_told || outcome.delay_told;
+    return;
+  }
   const base::Time now = clock_.now();
   ++r.attempts;
   r.last_attempt = now;
@@ -339,6 +362,8 @@ void Queue::apply(Message& message, const Outcome& outcome) {
       break;
     case Outcome::Kind::failed:
       r.state = RecipientState::failed;
+      break;
+    case Outcome::Kind::waiting:
       break;
     case Outcome::Kind::deferred: {
       const double random = std::uniform_real_distribution<double>(0.0, 1.0)(random_);
@@ -366,12 +391,14 @@ std::shared_ptr<Message> Queue::add_own(store::Batch& batch, const OwnMessage& o
   return message;
 }
 
-// Forgets the message in memory once nobody works on it.
-void Queue::let_go(MessageId id, const std::string& destination) {
+// Forgets the message in memory once nobody works on it. True: its place in a line was passed by meanwhile.
+bool Queue::let_go(MessageId id, const std::string& destination) {
   const auto active = active_.find(id.value);
-  if (active == active_.end()) return;
+  if (active == active_.end()) return false;
+  const bool passed = active->second.passed;
   std::erase(active->second.leased, destination);
   if (active->second.leased.empty()) drop(active);
+  return passed;
 }
 
 io::Task<base::Result<>> Queue::record(Work work, std::vector<Outcome> outcomes,
@@ -395,8 +422,8 @@ io::Task<base::Result<>> Queue::record(Work work, std::vector<Outcome> outcomes,
 
   std::erase_if(summary.waiting, [&](const auto& w) { return w.destination != work.destination; });
   summary.held = message.held;
-  let_go(id, work.destination);
-  enter(id, summary);
+  const bool passed = let_go(id, work.destination);
+  if (!work.in_line || passed) enter(id, summary);
   if (done && own) {
     ++messages_;
     enter(own->id, Summary::of(*own, turn_key_));

@@ -56,10 +56,16 @@ struct Work {
   std::string domain;
   std::string destination;              // as destination_of()
   std::vector<std::size_t> recipients;  // indexes
+  bool in_line = false;                 // it keeps its place there meanwhile
 };
 
 struct Outcome {
-  enum class Kind { delivered, deferred, failed };
+  enum class Kind {
+    delivered,
+    deferred,
+    failed,
+    waiting,  // it was not tried, and nothing changes but `delay_told`
+  };
   // Of one that is delivered: who tells its originator, where he asked (RFC 3461 5.2).
   enum class Onward {
     told,     // the next server, which offers DSN
@@ -74,7 +80,8 @@ struct Outcome {
   std::string reply;
   std::string policy;
   Onward onward = Onward::untold;
-  bool delay_told = false;               // of one that is deferred: a notice says so
+  bool delay_told = false;               // of one that is deferred or waits: a notice says so
+  bool in_turn = false;                  // it waits for a limit: nothing failed
   std::optional<base::Time> not_before;  // of one that is deferred: then, instead of by the schedule
 };
 
@@ -125,6 +132,15 @@ class Queue {
   std::optional<base::Time> next_expiry(const std::string& destination) const;
   // Puts those that are past it before all others, and says how many.
   std::size_t promote_expired(const std::string& destination);
+  // What is due for a destination, has been here for `age` and was not named before since it came due; not
+  // all of it where it is much. And when the next will have been.
+  struct Aged {
+    std::vector<MessageId> ids;
+    std::optional<base::Time> next;
+  };
+  Aged aged(const std::string& destination, base::Seconds age);
+  // One of them as work, which keeps its place in the line. Nothing: it waits no more, or is under way.
+  std::optional<Work> borrow(MessageId id, const std::string& destination);
   // Puts work back untried: it is due again at once.
   void give_back(Work work);
   // Makes the outcomes durable in one commit, together with `dsn`. A deferred recipient gets its
@@ -169,6 +185,7 @@ class Queue {
     std::shared_ptr<Message> message;
     std::shared_ptr<const std::string> body;  // a fresh small body
     std::vector<std::string> leased;          // destinations under way
+    bool passed = false;                      // its place in a line was passed by meanwhile
 
     bool leases(std::string_view destination) const;
   };
@@ -187,7 +204,7 @@ class Queue {
   void keep_fresh(std::shared_ptr<Message> message, std::shared_ptr<const std::string> body);
   base::Result<std::shared_ptr<Message>> read(MessageId id) const;
   base::Result<std::optional<Work>> lease(Line::Entry entry, const std::string& destination);
-  void let_go(MessageId id, const std::string& destination);
+  bool let_go(MessageId id, const std::string& destination);
   void drop(std::unordered_map<std::uint64_t, Active>::iterator active);
   void apply(Message& message, const Outcome& outcome);
   void erase(store::Batch& batch, const Message& message) const;

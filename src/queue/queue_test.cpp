@@ -335,6 +335,38 @@ TEST_F(QueueTest, WhatIsHeldIsNotRetriedAndIsCounted) {
   EXPECT_EQ(f->queue->stats().held, 0U);
 }
 
+TEST_F(QueueTest, WhatIsHereForLongIsNamedOnceAndKeepsItsPlaceWhileItIsBorrowed) {
+  const MessageId first = f->accept({"a@x.test"}, "body\r\n");
+  f->clock.advance(1h);
+  const MessageId second = f->accept({"a@x.test"}, "body\r\n");
+  f->clock.advance(3h);
+  auto aged = f->queue->aged("x.test", 4h);
+  EXPECT_THAT(aged.ids, testing::ElementsAre(first));
+  EXPECT_EQ(aged.next, kStart + 5h);
+  EXPECT_TRUE(f->queue->aged("x.test", 4h).ids.empty());
+  auto work = f->queue->borrow(first, "x.test");
+  ASSERT_TRUE(work);
+  EXPECT_FALSE(f->queue->borrow(first, "x.test"));
+  EXPECT_EQ(f->queue->stats().due, 2U);
+  Outcome told = outcome(0, Outcome::Kind::waiting);
+  told.delay_told = true;
+  ASSERT_TRUE(f->run(f->queue->record(*work, {told}, std::nullopt)));
+  EXPECT_EQ(f->queue->stats().due, 2U) << "neither lost nor twice";
+  const auto kept = f->queue->find(first).value();
+  EXPECT_TRUE(kept->recipients[0].delay_told);
+  EXPECT_EQ(kept->recipients[0].attempts, 0U);
+  EXPECT_EQ(kept->recipients[0].next_attempt, kStart);
+  // Its turn comes while it is borrowed: it is passed by, and comes again.
+  work = f->queue->borrow(first, "x.test");
+  ASSERT_TRUE(work);
+  const auto taken = f->queue->take("x.test");
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->message->id, second);
+  f->queue->give_back(*work);
+  EXPECT_EQ(f->queue->stats().due, 1U);
+  EXPECT_EQ(f->queue->take("x.test")->message->id, first);
+}
+
 // With a hash without a key one could look for an address that has another's turns.
 TEST_F(QueueTest, WhoseTurnItIsHangsOnTheStoresKey) {
   Message message;
