@@ -201,9 +201,14 @@ io::Task<void> Deliverer::tell_of_delay(std::string destination) {
   const base::Seconds age = tools_.settings.delay_notice;
   if (age == base::Seconds(0)) co_return;
   const queue::Queue::Aged late = queue_.aged(destination, age);
-  for (const queue::MessageId id : late.ids) {
+  for (auto at = late.ids.begin(); at != late.ids.end(); ++at) {
+    const queue::MessageId id = *at;
     const std::optional<WaitingTogether> why = held_back(destination);
-    if (!why || stopping_) break;
+    if (!why || stopping_) {
+      queue_.name_again(destination, {at, late.ids.end()});
+      look_later(destination, tools_.clock.now());
+      co_return;
+    }
     auto work = queue_.borrow(id, destination);
     if (!work) continue;
     std::vector<Outcome> outcomes = all(*work, why->problem, why->host);

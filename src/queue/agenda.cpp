@@ -104,6 +104,11 @@ Line::Seen Agenda::see(const std::string& destination, MessageId youngest, std::
   return at == slots_.end() ? Line::Seen() : destinations_[at->second]->line.see(youngest, most);
 }
 
+void Agenda::forget_seen(const std::string& destination, const std::vector<MessageId>& sorted) {
+  const auto at = slots_.find(destination);
+  if (at != slots_.end()) destinations_[at->second]->line.forget_seen(sorted);
+}
+
 const Line* Agenda::line(const std::string& destination) const {
   const auto at = slots_.find(destination);
   if (at == slots_.end()) return nullptr;

@@ -32,6 +32,7 @@ class Agenda {
   std::optional<Line::Entry> pop(const std::string& destination);
   std::size_t promote(const std::string& destination, MessageId youngest);               // as Line's
   Line::Seen see(const std::string& destination, MessageId youngest, std::size_t most);  // as Line's
+  void forget_seen(const std::string& destination, const std::vector<MessageId>& sorted);
   // Null: nothing is due.
   const Line* line(const std::string& destination) const;
   std::vector<std::string> due_destinations() const;

@@ -86,6 +86,12 @@ Line::Seen Line::see(MessageId youngest, std::size_t most) {
   return out;
 }
 
+void Line::forget_seen(const std::vector<MessageId>& sorted) {
+  for (Place& place : places_) {
+    if (place.seen && std::binary_search(sorted.begin(), sorted.end(), place.id)) place.seen = 0;
+  }
+}
+
 std::optional<MessageId> Line::oldest() const {
   if (places_.empty()) return std::nullopt;
   if (!oldest_known_) {

@@ -41,6 +41,8 @@ class Line {
     std::optional<MessageId> next;  // the oldest of those that it has not seen yet
   };
   Seen see(MessageId youngest, std::size_t most);
+  // As if it had not seen these of those; slow.
+  void forget_seen(const std::vector<MessageId>& sorted);
   // The smallest id; slow where that has just left.
   std::optional<MessageId> oldest() const;
 

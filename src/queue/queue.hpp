@@ -139,6 +139,10 @@ class Queue {
     std::optional<base::Time> next;
   };
   Aged aged(const std::string& destination, base::Seconds age);
+  // These of them were not dealt with: they are named again.
+  void name_again(const std::string& destination, const std::vector<MessageId>& ids) {
+    agenda_.forget_seen(destination, ids);
+  }
   // One of them as work, which keeps its place in the line. Nothing: it waits no more, or is under way.
   std::optional<Work> borrow(MessageId id, const std::string& destination);
   // Puts work back untried: it is due again at once.
