@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
+#include "delivery/learning.hpp"
 #include "pins/noting.hpp"
 
 namespace pinnace::delivery {
@@ -82,6 +84,7 @@ void see_inside(const Tools& tools, const Session& session, const dane::HostTlsa
   const base::Time now = tools.clock.now();
   out.version = session.handshake().version;
   out.cipher = session.handshake().cipher;
+  out.chain = session.handshake().chain;
   out.leaf = see_leaf(tools, session, now);
   out.tlsa = see_tlsa(session, tlsa.records, now);
   out.findings = session.findings();
@@ -102,13 +105,27 @@ void judge(const policy::Decision& decision, const Session& session, Probed& out
   out.usable = out.unreachable.empty() && out.verdict.usable;
 }
 
+io::Task<void> learn(Tools& tools, discovery::PinStore& pins, std::string binding, Session& session,
+                     bool usable, const std::optional<PinsSeen>& seen) {
+  report_advert_before_tls(session);
+  if (!usable || !session.in_tls()) co_return;
+  if (seen && seen->advert && seen->advert->scope == pins::Scope::domain) {
+    base::log_debug("domain_pins_not_noted",
+                    {{"host", session.host_name()}, {"reason", "no message was accepted over this session"}});
+  }
+  co_await learn_host(tools, pins, session, std::move(binding));
+}
+
 }  // namespace
 
 io::Task<Probed> probe(Tools& tools, ProbeOrder order) {
   Probed out;
   out.address = order.address;
-  Peer peer{order.host, {order.address, tools.settings.port, {}}};
-  Session session(tools, tested(order.decision), std::move(peer));
+  // Each handshake is a full one: a session that is resumed proves no key anew.
+  Tools afresh{tools.loop,  tools.clock, tools.settings,           tools.tls,
+               tools.roots, nullptr,     tools.client_certificates};
+  Peer peer{order.host, {order.address, order.port ? order.port : tools.settings.port, {}}};
+  Session session(afresh, tested(order.decision), std::move(peer));
   const auto opened = co_await session.open_once();
   const std::string broken = session.tls_problem();
   out.tls_broken = !broken.empty();
@@ -127,6 +144,10 @@ io::Task<Probed> probe(Tools& tools, ProbeOrder order) {
     }
   }
   judge(order.decision, session, out);
+  if (order.pins) {
+    discovery::PinStore& pins = *order.pins;
+    co_await learn(tools, pins, order.binding, session, opened && out.usable, out.pins);
+  }
   co_await session.quit();
   co_return out;
 }

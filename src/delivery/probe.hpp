@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "delivery/session.hpp"
+#include "discovery/pin_store.hpp"
 #include "pins/advert.hpp"
 
 namespace pinnace::delivery {
@@ -15,6 +16,11 @@ struct ProbeOrder {
   dane::HostTlsa tlsa;
   std::string host;
   io::IpAddress address;
+  std::uint16_t port = 0;  // 0: that of the settings
+  // Not null: what the host advertises is noted there for `binding`, as a delivery notes it that found it
+  // usable. Nothing is noted for a domain: that takes a message that was accepted (pinning-protocol 4).
+  discovery::PinStore* pins = nullptr;
+  std::string binding = {};
 };
 
 // The leaf, for people. Hostile text.
@@ -53,6 +59,7 @@ struct Probed {
   std::string no_tls;       // why there is none; empty: there is
   bool tls_broken = false;  // with `no_tls`: it was offered
   std::string version, cipher;
+  tls::PeerChain chain;
   LeafSeen leaf;
   std::vector<TlsaSeen> tlsa;
   std::vector<policy::Finding> findings;  // in the order of the decision's requirements; with TLS

@@ -46,6 +46,7 @@ class TlsHost {
   SSL_CTX* context() { return context_.get(); }
 
   std::uint16_t port = 0;
+  std::string ehlo = "250 mx.x.test\r\n";  // its reply inside TLS; changed as show() is
   std::atomic<int> handshakes{0}, resumed{0};
 
  private:
@@ -76,7 +77,7 @@ class TlsHost {
     ++handshakes;
     resumed += SSL_session_reused(ssl.get());
     while (SSL_read(ssl.get(), line, sizeof line) > 0) {
-      const std::string reply = line[0] == 'Q' ? "221 bye\r\n" : "250 mx.x.test\r\n";
+      const std::string reply = line[0] == 'Q' ? "221 bye\r\n" : ehlo;
       SSL_write(ssl.get(), reply.data(), static_cast<int>(reply.size()));
     }
     SSL_shutdown(ssl.get());

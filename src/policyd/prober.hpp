@@ -1,5 +1,9 @@
 // Finds pins without delivering: connects to a host as a sender would (EHLO, STARTTLS, EHLO, QUIT), in the
 // background, paced, and notes what it advertises by the rules of pins/noting.hpp. On the loop's thread.
+//
+// A host is looked at once when it is first wanted, and again before what was seen or noted ends, as long as
+// it is asked for. `host` is everywhere the name that its pins are bound to ("mx.example.org", with ":port"
+// where that is not 25).
 #pragma once
 
 #include <functional>
@@ -14,24 +18,33 @@
 namespace pinnace::policyd {
 
 struct ProberSettings {
-  std::size_t parallel = 8;                             // probes at once
-  double per_second = 5;                                // begun
-  base::Seconds host_pause = std::chrono::minutes(10);  // between two of one host
-  base::Seconds refresh = std::chrono::hours(12);       // of what was seen, while it is asked for
-  std::size_t most_hosts = 100'000;                     // remembered
+  std::size_t parallel = 8;  // probes at once
+  double per_second = 5;     // connections begun, evenly
+  base::Seconds host_pause =
+      std::chrono::minutes(10);  // between two of one host; doubled while it cannot be reached
+  base::Seconds refresh = std::chrono::hours(12);  // of what was seen, while it is asked for
+  std::size_t most_hosts = 100'000;                // remembered; who was not asked for longest goes
+  std::size_t most_waiting = 1'000;  // for their first probe; more are dropped until asked again
 };
 
 struct ProberStats {
-  std::uint64_t probes = 0, failed = 0, noted = 0, waiting = 0;
+  std::uint64_t probes = 0;   // connections begun
+  std::uint64_t failed = 0;   // hosts that could not be reached, or not be used under their decision
+  std::uint64_t noted = 0;    // hosts whose pins or STSEC were not known before
+  std::uint64_t dropped = 0;  // hosts that found no room to wait
+  std::uint64_t waiting = 0;  // hosts that wait for their first probe now
+  std::uint64_t running = 0;  // now
+  std::uint64_t hosts = 0;    // remembered now
 };
 
 class Prober {
  public:
-  // `learned` is called when a probe of a host has ended and something about it is now known that was not:
-  // answers for the domains that use it can be made anew.
-  Prober(delivery::Tools& tools, discovery::Gatherer& gatherer, discovery::PinStore& pins,
-         ProberSettings settings, std::function<void(const std::string& host)> learned);
-  ~Prober();
+  // `tools` and `pins` outlive the loop's tasks. `learned` is called when a probe of a host has ended and
+  // something about it is now known that was not: answers for the domains that use it can be made anew.
+  Prober(const delivery::Tools& tools, discovery::PinStore& pins, ProberSettings settings,
+         std::function<void(const std::string& host)> learned);
+  ~Prober();  // `learned` is called no more
+  Prober(const Prober&) = delete;
 
   // Sees to a probe of the host under this decision, soon, unless one was made or is under way. Never waits.
   void want(const discovery::HostFacts& host, std::shared_ptr<const policy::Decision> decision);
@@ -42,7 +55,7 @@ class Prober {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // its tasks hold it too
 };
 
 }  // namespace pinnace::policyd

@@ -52,9 +52,14 @@ std::string PeerChain::issuer() const {
 }
 
 base::Time PeerChain::not_after() const {
-  std::tm tm{};
-  if (empty() || ASN1_TIME_to_tm(X509_get0_notAfter(impl_->certificates[0].get()), &tm) != 1) return {};
-  return base::Time(base::Seconds(timegm(&tm)));
+  return empty() ? base::Time{} : tls::not_after(impl_->certificates[0].get());
+}
+
+std::string PeerChain::certificate_sha256() const {
+  unsigned char digest[32];
+  unsigned int size = 0;
+  if (empty() || X509_digest(impl_->certificates[0].get(), EVP_sha256(), digest, &size) != 1) return {};
+  return {reinterpret_cast<const char*>(digest), size};
 }
 
 std::vector<std::string> PeerChain::dns_names() const {

@@ -23,6 +23,7 @@ class PeerChain {
   std::string subject() const;
   std::string issuer() const;
   base::Time not_after() const;
+  std::string certificate_sha256() const;      // of its DER, 32 octets
   std::vector<std::string> dns_names() const;  // its SAN dNSNames, as they stand
 
   struct Impl;

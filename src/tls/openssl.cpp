@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <ctime>
+
 namespace pinnace::tls {
 namespace {
 
@@ -27,6 +29,12 @@ pins::Pin spki_pin(EVP_PKEY* key) {
   unsigned char* der = nullptr;
   const int size = i2d_PUBKEY(key, &der);
   return hash_spki(der, size);
+}
+
+base::Time not_after(const X509* certificate) {
+  std::tm tm{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1) return {};
+  return base::Time(base::Seconds(timegm(&tm)));
 }
 
 std::string take_error() {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 #include "pins/pin.hpp"
 
@@ -33,6 +34,9 @@ using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
 
 pins::Pin spki_pin(X509* certificate);
 pins::Pin spki_pin(EVP_PKEY* key);
+
+// The epoch where it says nothing that can be read.
+base::Time not_after(const X509* certificate);
 
 // The newest error of this thread's queue as text, and an empty queue.
 std::string take_error();

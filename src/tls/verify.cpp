@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "names/domain.hpp"
 #include "tls/chain_impl.hpp"
 
@@ -77,14 +79,27 @@ void set_time(X509_VERIFY_PARAM* param, base::Time at) {
   X509_VERIFY_PARAM_set_time(param, std::chrono::duration_cast<base::Seconds>(at.time_since_epoch()).count());
 }
 
-}  // namespace
+// The earliest end of the certificates that a verification went by.
+base::Time earliest_end(const X509_STORE_CTX* ctx) {
+  base::Time out = base::Time::max();
+  const STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(ctx);
+  for (int i = 0; i < sk_X509_num(chain); ++i) out = std::min(out, not_after(sk_X509_value(chain, i)));
+  return out;
+}
 
-namespace {
+std::string pem_of(X509* certificate) {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(out.get(), certificate);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
 
 // What OpenSSL's DANE verification says of a chain.
 struct Verified {
   bool ok = false;
-  int depth = -1;  // of the certificate that matched; 0: the leaf
+  int depth = -1;                  // of the certificate that matched; 0: the leaf
+  std::optional<Authority> above;  // where it is not
   std::optional<pins::Pin> key;
   std::optional<dane::Tlsa> record;
   bool authority_in_time = true;
@@ -145,6 +160,7 @@ Verified verify_dane(const PeerChain& chain, const std::vector<dane::Tlsa>& reco
     return out;
   }
   if (authority) out.key = spki_pin(authority);
+  if (out.depth > 0) out.above = {out.depth, authority ? pem_of(authority) : "", earliest_end(ctx.get())};
   // OpenSSL leaves out the dates of a trust anchor that is not self-signed.
   out.authority_in_time =
       out.depth == 0 || !authority ||
@@ -184,6 +200,7 @@ PinMatch match_pins(const PeerChain& chain, std::span<const pins::Pin> pins,
   } else {
     out.ok = true;
     out.by_ca = found.depth > 0;
+    out.authority = found.above;
     out.matched = found.key;
     out.reason = out.by_ca ? "a pinned CA's key signed the chain, and the leaf has the right name"
                            : "the leaf's key is pinned";
@@ -207,6 +224,7 @@ TlsaMatch match_tlsa(const PeerChain& chain, const std::vector<dane::Tlsa>& reco
   }
   out.ok = found.ok;
   out.matched = found.record;
+  out.authority = found.above;
   out.reason = found.ok ? fmt::format("TLSA {} matches {}", found.record ? found.record->str() : "",
                                       found.depth > 0 ? "a CA of the chain" : "the leaf")
                         : found.reason;
@@ -250,11 +268,10 @@ std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pin
   return out;
 }
 
-std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots,
-                           base::Time at) {
-  if (chain.empty()) return "no certificate was presented";
+Vouched vouched(const PeerChain& chain, const std::string& name, const TrustStore& roots, base::Time at) {
+  if (chain.empty()) return {"no certificate was presented", {}};
   const auto reference = names::Domain::parse(name);
-  if (!reference) return reference.error().detail;
+  if (!reference) return {reference.error().detail, {}};
   const StackPtr stack = presented(chain);
   const StoreCtxPtr ctx(X509_STORE_CTX_new());
   X509_STORE_CTX_init(ctx.get(), roots.impl().store.get(), chain.impl().certificates[0].get(), stack.get());
@@ -266,8 +283,13 @@ std::string webpki_problem(const PeerChain& chain, const std::string& name, cons
   const int verified = X509_verify_cert(ctx.get());
   const int error = X509_STORE_CTX_get_error(ctx.get());
   ERR_clear_error();
-  if (verified == 1 && error == X509_V_OK) return {};
-  return X509_verify_cert_error_string(error);
+  if (verified == 1 && error == X509_V_OK) return {{}, earliest_end(ctx.get())};
+  return {X509_verify_cert_error_string(error), {}};
+}
+
+std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots,
+                           base::Time at) {
+  return vouched(chain, name, roots, at).problem;
 }
 
 }  // namespace pinnace::tls

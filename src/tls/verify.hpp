@@ -15,9 +15,17 @@
 
 namespace pinnace::tls {
 
+// The CA on whose key a match rests.
+struct Authority {
+  int depth = 0;       // above the leaf
+  std::string pem;     // its certificate; empty: nothing but its key was to be had
+  base::Time until{};  // the earliest end of the certificates from the leaf to it
+};
+
 struct PinMatch {
   bool ok = false;
-  bool by_ca = false;  // a CA's key, not the leaf's own
+  bool by_ca = false;                  // a CA's key, not the leaf's own
+  std::optional<Authority> authority;  // where by_ca
   std::optional<pins::Pin> matched;
   std::string reason;  // for people, either way
 };
@@ -35,7 +43,8 @@ std::vector<pins::Pin> matching_pins(const PeerChain& chain, std::span<const pin
 struct TlsaMatch {
   bool ok = false;
   std::optional<dane::Tlsa> matched;
-  std::string reason;  // for people, either way
+  std::optional<Authority> authority;  // nothing: the leaf matched
+  std::string reason;                  // for people, either way
 };
 
 // RFC 7672 3.1, 3.2: does a usable record authenticate the chain? `names` are the reference identifiers that
@@ -49,6 +58,12 @@ bool well_formed(const dane::Tlsa& record);
 
 // RFC 6125 6.4, as RFC 8461 4.1 and RFC 7672 3.2.3 narrow it: dNSNames only, "*" for a whole first label.
 bool name_matches(const std::vector<std::string>& dns_names, const std::string& host);
+
+struct Vouched {
+  std::string problem;  // empty: the chain leads to a trust anchor and the leaf has the name
+  base::Time until{};   // then the earliest end of its certificates
+};
+Vouched vouched(const PeerChain& chain, const std::string& name, const TrustStore& roots, base::Time at);
 
 // Empty: the chain leads to a trust anchor and the leaf has the name as a SAN dNSName. Else why not.
 std::string webpki_problem(const PeerChain& chain, const std::string& name, const TrustStore& roots,

@@ -169,6 +169,64 @@ TEST(MatchPins, CaKeyUnderEachCondition) {
   EXPECT_FALSE(match_pins(PeerChain(), Pins{p.leaf.pin()}, Names{kName}, nullptr, now()).ok);
 }
 
+base::Time in_days(long days) { return now() + std::chrono::days(days); }
+
+// The certificates are made at the second that is now.
+void expect_near(base::Time at, base::Time expected) {
+  EXPECT_LT(std::chrono::abs(at - expected), std::chrono::minutes(1)) << base::format_time(at);
+}
+
+TEST(MatchPins, TheCaThatMatchedIsTold) {
+  const Pki p;
+  const Certificate brief = make({"Brief", "", true, -kDay, 3 * kDay}, &p.intermediate);
+  const Certificate leaf = make({"leaf", kSan}, &brief);
+  const PeerChain chain = chain_of({&leaf, &brief, &p.intermediate, &p.root});
+  const TrustStore roots = roots_of(p.root);
+  const struct {
+    const char* why;
+    PeerChain chain;
+    const Certificate* pinned;
+    int depth;
+    long days;
+  } cases[] = {
+      {"the one below", chain, &brief, 1, 3},
+      {"one above: what lies between counts", chain, &p.intermediate, 2, 3},
+      {"a root that is sent", chain, &p.root, 3, 3},
+      {"a root that is not", chain_of({&p.leaf, &p.intermediate}), &p.root, 2, 100},
+  };
+  for (const auto& c : cases) {
+    const PinMatch m = match_pins(c.chain, Pins{c.pinned->pin()}, Names{kName}, &roots, now());
+    ASSERT_TRUE(m.ok && m.authority) << c.why << ": " << m.reason;
+    EXPECT_EQ(m.authority->pem, c.pinned->pem()) << c.why;
+    EXPECT_EQ(m.authority->depth, c.depth) << c.why;
+    expect_near(m.authority->until, in_days(c.days));
+  }
+  EXPECT_FALSE(match_pins(chain, Pins{leaf.pin()}, Names{kName}, &roots, now()).authority);
+  const auto spki = [](const Certificate& c) {
+    const pins::Pin pin = c.pin();
+    return std::string(reinterpret_cast<const char*>(pin.sha256.data()), pin.sha256.size());
+  };
+  const dane::Tlsa anchor{dane::kDaneTa, dane::kSpki, dane::kSha256, spki(p.intermediate), true};
+  const TlsaMatch by_ca = match_tlsa(chain, {anchor}, Names{kName}, now());
+  ASSERT_TRUE(by_ca.ok && by_ca.authority) << by_ca.reason;
+  EXPECT_EQ(by_ca.authority->pem, p.intermediate.pem());
+  const dane::Tlsa own{dane::kDaneEe, dane::kSpki, dane::kSha256, spki(leaf), true};
+  EXPECT_FALSE(match_tlsa(chain, {own}, Names{kName}, now()).authority);
+}
+
+TEST(WebPki, HoldsUntilTheFirstOfItsCertificatesEnds) {
+  const Pki p;
+  const TrustStore roots = roots_of(p.root);
+  const Certificate brief = make({"Brief", "", true, -kDay, 3 * kDay}, &p.root);
+  const Certificate leaf = make({"leaf", kSan}, &brief);
+  // What is sent beside the way to the root does not count.
+  const Certificate stray = make({"Stray", "", true, -10 * kDay, -5 * kDay});
+  const Vouched v = vouched(chain_of({&leaf, &brief, &stray}), kName, roots, now());
+  EXPECT_EQ(v.problem, "");
+  expect_near(v.until, in_days(3));
+  EXPECT_NE(vouched(chain_of({&leaf}), kName, roots, now()).problem, "");
+}
+
 TEST(MatchPins, DatesAreThoseOfTheTimeGiven) {
   const Pki p;
   const PeerChain chain = chain_of({&p.leaf, &p.intermediate});
