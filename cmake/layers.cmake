@@ -15,6 +15,7 @@ set(PINNACE_LIBS_auth ${PINNACE_ARGON2} ${PINNACE_CRYPT} fmt::fmt)
 set(PINNACE_LIBS_socketmap fmt::fmt)
 set(PINNACE_LIBS_store PkgConfig::RocksDB Threads::Threads)
 set(PINNACE_LIBS_discovery fmt::fmt)
+set(PINNACE_LIBS_policyd fmt::fmt)
 set(PINNACE_LIBS_api Boost::json)
 set(PINNACE_LIBS_app Boost::json fmt::fmt)
 

@@ -26,7 +26,9 @@ struct ServerSettings {
 };
 
 struct ServerStats {
-  std::uint64_t requests = 0, ready = 0, looked_up = 0, timed_out = 0, refused = 0, connections = 0;
+  std::uint64_t requests = 0, ready = 0, looked_up = 0, timed_out = 0;
+  std::uint64_t refused = 0;      // connections: one too many, or no socketmap
+  std::uint64_t connections = 0;  // open now
 };
 
 class Server {
@@ -40,7 +42,9 @@ class Server {
   ~Server();  // stopped, its thread joined
 
   // Binds on the caller's thread, so that what cannot be bound is told here; then starts the thread.
+  // Errors "io.listen", "policyd.socket_mode".
   base::Result<> start();
+  const std::vector<io::Endpoint>& listening() const;  // once started, with the ports that were given
   void stop();  // no new connections; those that wait for an answer get it, for a second at most
   ServerStats stats() const;
 
