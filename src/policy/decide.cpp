@@ -241,6 +241,8 @@ void Decider::finish() {
   out_.tls_required = std::any_of(out_.requirements.begin(), out_.requirements.end(),
                                   [](const Requirement& r) { return r.enforced; });
   for (const Rule* rule : {facts_.domain_rule.get(), facts_.host_rule.get()}) {
+    if (rule && !rule->mx.empty()) out_.mx_ruled = true;
+    if (rule && rule->level == Level::may && !out_.tls_required) out_.tls_may = true;
     if (!rule || rule->level != Level::none) continue;
     if (out_.tls_required) {
       note(fmt::format("rule: {} says tls = none, which takes away nothing that is demanded", rule->str()));

@@ -54,6 +54,8 @@ struct Decision {
   std::string host;
   bool tls_required = false;
   bool tls_never = false;  // a rule says so, or no network is between, and nothing demands TLS
+  bool tls_may = false;    // a rule says tls = may, and nothing demands TLS
+  bool mx_ruled = false;   // a rule lists the hosts that may be used
   MxVouched mx =
       MxVouched::no;        // else a host that is authenticated need not be the domain's (RFC 7672 2.2.1)
   bool sts_failed = false;  // as in the facts, or a policy is needed that could not be had
