@@ -109,23 +109,10 @@ std::optional<Candidate> by_system_authorities(const View& view) {
 
 using Anchors = std::map<std::string, base::Time>;  // PEM, until when it was seen to be good
 
-bool same(std::vector<pins::Pin> a, std::vector<pins::Pin> b) {
-  std::sort(a.begin(), a.end());
-  std::sort(b.begin(), b.end());
-  return a == b;
-}
-
-// The anchors that were seen, where they meet all that is demanded of keys: one demand for a CA, or several
-// for the same. That a CA known to main.cf vouches too, as MTA-STS has it, was seen together with them.
+// That a CA of main.cf vouches too, as MTA-STS has it, was seen together with them.
 Anchors anchors_of(const Demands& host, base::Time now) {
   Anchors out;
-  const policy::Requirement* keys = nullptr;
-  for (const policy::Requirement* r : host.proofs) {
-    if (r->demand == Demand::webpki) continue;
-    if (keys && (keys->tlsa != r->tlsa || !same(keys->pins, r->pins))) return {};
-    keys = r;
-  }
-  if (!keys || !host.usable()) return {};
+  if (!host.usable() || host.proofs.empty()) return out;
   for (const SeenChain& chain : host.known->seen) {
     if (chain.not_after <= now) continue;
     for (const std::string& pem : chain.anchors) {

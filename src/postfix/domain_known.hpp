@@ -17,7 +17,8 @@ struct SeenChain {
   std::string key_sha256;          // of the leaf's SubjectPublicKeyInfo; 32 octets
   std::string certificate_sha256;  // of the leaf's DER; 32 octets
   base::Time not_after{};          // the earliest of the chain's
-  // The CA certificates under whose pinned (or TLSA's) keys the leaf stands, PEM; none: its own key matched.
+  // CA certificates, PEM: what stands under one of them and bears the names meets all that pins and TLSA
+  // records demand. None: the leaf's own key matched somewhere, or no one CA speaks for all.
   std::vector<std::string> anchors;
 };
 

@@ -224,6 +224,16 @@ const Row kRows[] = {
        return of(domain({seen(host("mx1.x.test", pinned), {chain(octets('k'), 'c', {"PEM of the CA\n"})}),
                          seen(host("mx2.x.test", pinned), {chain(octets('l'), 'd', {"PEM of the CA\n"})})}));
      }},
+    {"pins-two-sets-of-a-ca", "host and domain pin the same CA, among others",
+     [] {
+       return of(domain({seen(host("mx.x.test",
+                                   [](Facts& f) {
+                                     pinned(f), f.mx_secure = true;
+                                     f.domain_pins = set(pins::Scope::domain, "x.test");
+                                     f.domain_pins->pins = {{pin(2), kNow + 1h}, {pin(3), kNow + 1h}};
+                                   }),
+                              {chain(octets('k'), 'c', {"PEM of the CA\n"})})}));
+     }},
     {"pins-two-sets", "host and domain pin: only what both name",
      [] {
        return of(domain({host("mx.x.test", [](Facts& f) {

@@ -247,14 +247,16 @@ class Random {
     const Session s = session();
     if (!s.tls || !allows(*host.decision, s)) return;
     SeenChain seen{s.key_sha256(), s.certificate_sha256(), kNow + (one_in(5) ? -1h : 1h), {}};
+    int of_authority = 0, of_leaf = 0;
     for (const Requirement& r : host.decision->requirements) {
       if (!r.enforced || (r.demand != Demand::pins && r.demand != Demand::dane)) continue;
       const bool by_leaf = key_is_one_of(r.pins, s.key_sha256()) ||
                            std::any_of(r.tlsa.begin(), r.tlsa.end(), [&](const auto& t) {
                              return t.usage == dane::kDaneEe && tlsa_matches(t, s, {});
                            });
-      if (!by_leaf) seen.anchors = {s.authority_pem()};
+      ++(by_leaf ? of_leaf : of_authority);
     }
+    if (of_authority && !of_leaf) seen.anchors = {s.authority_pem()};
     host.seen.push_back(std::move(seen));
   }
 
