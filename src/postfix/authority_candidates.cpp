@@ -4,8 +4,9 @@
 #include <map>
 #include <set>
 
-#include "base/sha256.hpp"
+#include "base/hex.hpp"
 #include "postfix/candidates.hpp"
+#include "tls/digest.hpp"
 
 namespace pinnace::postfix {
 namespace {
@@ -154,7 +155,7 @@ std::optional<Candidate> by_anchors(const View& view, const Anchors& anchors) {
   if (names.empty()) return std::nullopt;
   out.match = joined(names);
   for (const auto& [pem, time] : anchors) {
-    out.files.push_back({view.options.anchors_folder + "/" + base::hex(base::sha256(pem)) + ".pem", pem});
+    out.files.push_back({view.options.anchors_folder + "/" + base::hex(tls::sha256(pem)) + ".pem", pem});
   }
   return out;
 }

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <set>
 
-#include "base/sha256.hpp"
+#include "base/hex.hpp"
 #include "postfix/candidates.hpp"
+#include "tls/digest.hpp"
 
 namespace pinnace::postfix {
 namespace {
@@ -25,7 +26,7 @@ std::string octets(const pins::Pin& pin) {
 std::optional<std::string> digest_of(const dane::Tlsa& record, std::uint8_t selector) {
   if (record.usage != dane::kDaneEe || record.selector != selector) return std::nullopt;
   if (record.matching == dane::kSha256) return record.data;
-  if (record.matching == dane::kFull) return base::sha256(record.data);
+  if (record.matching == dane::kFull) return tls::sha256(record.data);
   return std::nullopt;
 }
 

@@ -8,8 +8,9 @@
 #include <set>
 #include <sstream>
 
-#include "base/sha256.hpp"
+#include "base/hex.hpp"
 #include "postfix/domain_fixture.hpp"
+#include "tls/digest.hpp"
 
 namespace pinnace::postfix {
 namespace {
@@ -31,7 +32,7 @@ struct Session {
   std::string certificate_sha256() const {
     std::string all = std::to_string(key) + "/" + std::to_string(authority);
     for (const std::string& name : names) all += "/" + name;
-    return base::sha256(all);
+    return tls::sha256(all);
   }
   std::string authority_pem() const { return "CA " + std::to_string(authority) + "\n"; }
   std::string authority_key() const { return octets(pin(authority)); }
