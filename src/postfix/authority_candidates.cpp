@@ -162,6 +162,24 @@ std::optional<Candidate> by_anchors(const View& view, const Anchors& anchors) {
 
 }  // namespace
 
+std::optional<Candidate> refusal_to_report(const View& view) {
+  if (!view.options.tlsrpt || !view.sts_enforced()) return std::nullopt;
+  Candidate out;
+  out.level = "secure";
+  out.policy_alone = true;
+  out.policy_failure = "validation-failure";
+  for (const Demands& host : view.hosts) {
+    const bool unlisted = host.reachable && !host.usable() && host.proofs.empty() &&
+                          !host.known->decision->mx_ruled && !host.known->decision->sts_failed &&
+                          !view.known.sts->policy.lists(host.name);
+    if (!unlisted) return std::nullopt;
+    out.left_out.push_back(host.forbidden);
+  }
+  out.match = joined(other_names_of_policy(view));
+  if (out.match.empty()) return std::nullopt;
+  return out;
+}
+
 std::vector<Candidate> by_authority(const View& view) {
   std::vector<Candidate> out;
   if (auto candidate = by_system_authorities(view)) out.push_back(std::move(*candidate));

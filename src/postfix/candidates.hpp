@@ -27,6 +27,7 @@ struct Candidate {
   std::optional<base::Time> until;
   // No more than what the MTA-STS policy says to everybody, and all of that.
   bool policy_alone = false;
+  std::string policy_failure;  // RFC 8460 4.3.2.2: Postfix fails each delivery with it, and reports that
 
   std::size_t used() const;
   // More hosts, then the better ones.
@@ -46,6 +47,10 @@ std::vector<Candidate> candidates(const View& view);
 // Where there is none: the certificates that were seen at hosts which demand TLS alone, or nothing, while
 // others must not be used. It asks more of the former than is demanded, and keeps the others out.
 std::optional<Candidate> last_resort(const View& view);
+
+// Where the MTA-STS policy lists no host and nothing else binds, for a Postfix that reports: an entry under
+// which none can be used, as there would be TEMP, and which lets the domain know.
+std::optional<Candidate> refusal_to_report(const View& view);
 
 // What they are made of; each in a file of its own.
 std::optional<Candidate> by_dane(const View& view, bool only);

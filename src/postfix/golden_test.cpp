@@ -136,6 +136,25 @@ const Row kRows[] = {
            with_sts(domain({host("mx.x.test", [](Facts& f) { f.sts = sts_policy("enforce", "*.y.test"); })}),
                     "enforce", "*.y.test"));
      }},
+    {"sts-unlisted-tlsrpt", "no host is listed, and Postfix 3.10 is to report it",
+     [] {
+       Options o;
+       o.tlsrpt = true;
+       return of(
+           with_sts(domain({host("mx.x.test", [](Facts& f) { f.sts = sts_policy("enforce", "mx.y.test"); })}),
+                    "enforce", "mx.y.test"),
+           o);
+     }},
+    {"sts-unlisted-pins-tlsrpt", "no host is listed, and pins bind too: not for the policy alone to say",
+     [] {
+       Options o;
+       o.tlsrpt = true;
+       return of(
+           with_sts(domain({host("mx.x.test",
+                                 [](Facts& f) { pinned(f), f.sts = sts_policy("enforce", "mx.y.test"); })}),
+                    "enforce", "mx.y.test"),
+           o);
+     }},
     {"sts-testing", "mode testing demands nothing",
      [] {
        return of(

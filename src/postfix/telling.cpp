@@ -127,7 +127,10 @@ Telling told(const View& view, const Candidate& chosen) {
     // Newer ones of Postfix put the policy's patterns in the place of `match`
     // (smtp_tls_enforce_sts_mx_patterns): never where more is demanded than these.
     if (chosen.policy_alone) {
-      text += tlsrpt_attributes(*view.known.sts, view.known.now);
+      const std::string attributes = tlsrpt_attributes(*view.known.sts, view.known.now);
+      text += attributes;
+      if (!attributes.empty() && !chosen.policy_failure.empty())
+        text += " policy_failure=" + chosen.policy_failure;
     } else {
       notes.push_back("no TLSRPT attributes: not the MTA-STS policy alone decides");
     }
@@ -178,6 +181,9 @@ Telling about_hosts(const View& view) {
     all = candidates(view);
     if (all.empty()) {
       if (auto last = last_resort(view)) all.push_back(std::move(*last));
+    }
+    if (all.empty()) {
+      if (auto refusal = refusal_to_report(view)) all.push_back(std::move(*refusal));
     }
     chosen = best_of(all);
     out = chosen ? told(view, *chosen) : temp(impossible(view));
