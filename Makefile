@@ -1,5 +1,5 @@
 # What people and the CI call. Everything stays in ./build and ./var, packages aside.
-.PHONY: setup build run demo test check unit integration soak compliance format lint fuzz bench-relay bench-queue clean
+.PHONY: setup build run demo test check unit integration soak compliance format lint fuzz bench-relay bench-queue bench-policyd clean
 
 SOURCES = $(wildcard $(shell git ls-files -co --exclude-standard '*.cpp' '*.hpp'))
 
@@ -73,6 +73,12 @@ bench-queue: build
 	@cmake --build --preset release --target bench_queue
 	@build/release/bench_queue build/bench-queue 1000000
 	@build/release/bench_queue build/bench-queue 1000000
+
+# Answers per second of policyd beside a bare responder and postfix-mta-sts-resolver, and its memory.
+bench-policyd: build
+	@tools/setup bench || echo 'bench: goes on without what could not be unpacked' >&2
+	@cmake --build --preset release --target bench_policyd
+	@/usr/bin/python3 bench/policyd.py $(BENCH_OPTIONS)
 
 clean:
 	rm -rf build

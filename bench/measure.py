@@ -21,11 +21,11 @@ COUNTERS = ("messages", "bytes", "connections", "full", "resumed", "failed", "fi
 SINK_PORT = 2527
 
 
-def build_tools(folder):
+def build_tools(folder, names=("sink", "smtpload", "tlsbench")):
     os.makedirs(folder, exist_ok=True)
-    if not os.path.exists(os.path.join(TOOLS, "sink.cpp")):
+    if not os.path.exists(os.path.join(TOOLS, names[0] + ".cpp")):
         sys.exit(f"bench: no load generator in {TOOLS}: name its folder in BENCH_TOOLS")
-    for name in "sink", "smtpload", "tlsbench":
+    for name in names:
         source = os.path.join(TOOLS, name + ".cpp")
         program = os.path.join(folder, name)
         if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):

@@ -25,7 +25,7 @@ struct Desk {
     std::atomic<std::uint64_t> requests{0}, ready{0}, looked_up{0}, timed_out{0}, refused{0};
   };
   Counts counts{};
-  std::string input = std::string(64 << 10, '\0');  // what one read takes, until it is answered
+  std::string input = std::string(16 << 10, '\0');  // what one read takes, until it is answered
   std::string reply{};
 };
 
