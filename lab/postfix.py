@@ -7,6 +7,7 @@ for Postfix's, and all paths lie in the given folder.
 import grp
 import os
 import pwd
+import re
 
 from maildir import Maildir
 from programs import LabError, Program
@@ -97,6 +98,14 @@ def _write(path, text):
         file.write(text)
 
 
+def _merged(text, more):
+    """A main.cf in which what `more` sets stands in place of what `text` does."""
+    entries = {}
+    for entry in re.finditer(r"^(\w+) *=.*(?:\n[ \t].*)*", f"{text}\n{more}", re.MULTILINE):
+        entries[entry[1]] = entry[0]
+    return "\n".join(entries.values()) + "\n"
+
+
 class Postfix(Maildir):
     """`endpoint` is "address:port"; `pair` a certificate and key, without which it offers no TLS;
     `main` and `master` are lines added to the files of those names."""
@@ -116,7 +125,7 @@ class Postfix(Maildir):
         self._make_folders()
         _write(
             os.path.join(folder, "config", "main.cf"),
-            MAIN.format(
+            _merged(MAIN.format(
                 folder=folder,
                 root=root,
                 owner=OWNER,
@@ -128,8 +137,7 @@ class Postfix(Maildir):
                 gid=mailbox_owner.pw_gid,
                 xclient=xclient,
                 tls=tls,
-            )
-            + main,
+            )            , main),
         )
         _write(os.path.join(folder, "config", "master.cf"), MASTER.format(endpoint=endpoint) + master)
         self.program = None
@@ -155,9 +163,13 @@ class Postfix(Maildir):
             self.watchman,
             self.folder,
             "postfix",
-            [master, "-d", "-c", config],
+            self.wrapped([master, "-d", "-c", config]),
             {"LD_LIBRARY_PATH": os.path.join(self.root, "usr/lib/postfix"), "MAIL_CONFIG": config},
         )
+
+    def wrapped(self, command):
+        """The command that runs this one where it is to run."""
+        return command
 
     def wait_until_ready(self):
         try:
