@@ -1,6 +1,7 @@
 #include "policyd/server.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <charconv>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kRest = std::chrono::minutes(1);  // between ticks without connections
+constexpr int kGiveWay = 5;  // nice(1): a third of the CPU where there is too little for all
 constexpr auto kFarewell = std::chrono::seconds(1);
 
 base::Result<> set_mode(const io::Endpoint& at, const std::string& mode) {
@@ -185,6 +187,8 @@ base::Result<> Server::start() {
   }
   impl_->door->server = impl_.get();
   impl_->thread = std::thread([this] { impl_->run(); });
+  // Of this thread alone (setpriority(2), NOTES). Where it may not, answers come all the same.
+  if (::getpriority(PRIO_PROCESS, 0) < kGiveWay) ::setpriority(PRIO_PROCESS, 0, kGiveWay);
   return {};
 }
 

@@ -41,7 +41,8 @@ class Server {
   Server(ServerSettings settings, const base::Clock& clock, Answers& answers, Ask ask);
   ~Server();  // stopped, its thread joined
 
-  // Binds on the caller's thread, so that what cannot be bound is told here; then starts the thread.
+  // Binds on the caller's thread, so that what cannot be bound is told here; then starts the thread, to which
+  // the caller's gives way from now on: a storm of lookups is not to delay an answer that is ready.
   // Errors "io.listen", "policyd.socket_mode".
   base::Result<> start();
   const std::vector<io::Endpoint>& listening() const;  // once started, with the ports that were given

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -367,6 +368,18 @@ TEST_F(ServerTest, WhatCannotBeBoundIsToldAtTheStart) {
   const auto started = second.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, "io.listen");
+}
+
+TEST_F(ServerTest, WhoStartsItGivesWay) {
+  int before = 0, after = 0;
+  // In a thread of its own, since the tests are to go on as they are.
+  std::thread([&] {
+    before = ::getpriority(PRIO_PROCESS, 0);
+    start();
+    after = ::getpriority(PRIO_PROCESS, 0);
+  }).join();
+  EXPECT_EQ(after, std::max(before, 5));
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), before) << "the threads beside it do not";
 }
 
 TEST_F(ServerTest, StoppedItStillGivesWhatIsToldSoon) {
