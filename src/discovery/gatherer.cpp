@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pinnace::discovery {
 
 std::optional<io::IpAddress> address_literal(const std::string& domain) {
@@ -92,6 +94,7 @@ io::Task<base::Result<>> Gatherer::find_host(HostFacts& out, std::uint16_t port)
   }
   const auto tlsa = co_await routes_.tlsa(facts.host_name, port, out.addresses);
   facts.tlsa = tlsa->tlsa;
+  out.ttl = std::min(out.addresses->ttl, tlsa->ttl);
   co_return base::Result<>{};
 }
 

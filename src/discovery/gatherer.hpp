@@ -24,6 +24,7 @@ struct DomainFacts {
 struct HostFacts {
   policy::Facts facts;                              // all but what a message adds (wish, bounce)
   std::shared_ptr<const dns::Addresses> addresses;  // found; none of a UNIX socket
+  base::Seconds ttl{};                              // of what the DNS said of it
 };
 
 // "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 4.1.3).
@@ -33,6 +34,13 @@ class Gatherer {
  public:
   // `pins` may be null: nothing is noted. `port` of the MX hosts.
   Gatherer(const base::Clock& clock, Routes& routes, StsPolicies& sts, PinStore* pins, std::uint16_t port);
+
+  // The same for MX hosts at another port.
+  Gatherer at_port(std::uint16_t port) const {
+    Gatherer out = *this;
+    out.port_ = port;
+    return out;
+  }
 
   // Never null. What is set binds every decision from now on.
   void set_rules(std::shared_ptr<const policy::RuleBook> rules) {

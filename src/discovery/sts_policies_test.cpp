@@ -1,21 +1,18 @@
 #include "discovery/sts_policies.hpp"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <csignal>
-#include <mutex>
-#include <thread>
 
+#include "dns/name_server_fixture.hpp"
 #include "http/https_server_fixture.hpp"
 
 namespace pinnace::discovery {
 namespace {
 
 using namespace std::chrono_literals;
+using dns::fixture::NameServer;
 using http::testing_server::ok;
 using http::testing_server::Script;
 using http::testing_server::Server;
@@ -50,77 +47,6 @@ TEST(TxtFrom, NoneFailureAndBogusAreThree) {
   a.rdata = {"\x50v=STSv1; id=1;"};
   EXPECT_EQ(txt_from(a, "x.test").kind, Kind::none) << "cut short";
 }
-
-// A name server on a thread of its own: one record a name and type, the rest is empty.
-class NameServer {
- public:
-  NameServer() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&at), size), 0);
-    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
-    port_ = ntohs(at.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~NameServer() {
-    ::shutdown(fd_, SHUT_RDWR);
-    thread_.join();
-    ::close(fd_);
-  }
-  void set(const std::string& name, dns::Type type, const std::string& rdata) {
-    const std::lock_guard lock(mutex_);
-    records_[{name, static_cast<int>(type)}] = rdata;
-  }
-  void erase(const std::string& name, dns::Type type) {
-    const std::lock_guard lock(mutex_);
-    records_.erase({name, static_cast<int>(type)});
-  }
-  int port() const { return port_; }
-
- private:
-  void serve() {
-    char buffer[1500];
-    for (;;) {
-      sockaddr_in from{};
-      socklen_t size = sizeof from;
-      const ssize_t n = ::recvfrom(fd_, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
-      if (n < 17) return;
-      const std::string reply = answer(std::string(buffer, static_cast<std::size_t>(n)));
-      ::sendto(fd_, reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
-    }
-  }
-  std::string answer(const std::string& query) {
-    std::string name;
-    std::size_t at = 12;
-    while (query[at] != 0) {
-      const auto length = static_cast<std::size_t>(query[at]);
-      name += (name.empty() ? "" : ".") + query.substr(at + 1, length);
-      at += length + 1;
-    }
-    const int type =
-        static_cast<unsigned char>(query[at + 1]) << 8 | static_cast<unsigned char>(query[at + 2]);
-    const std::lock_guard lock(mutex_);
-    const auto record = records_.find({name, type});
-    const bool found = record != records_.end();
-    // RFC 1035 4.1.1: an authoritative answer to one question.
-    std::string out = query.substr(0, 2) + std::string("\x84\0\0\x01\0", 5) + (found ? '\1' : '\0') +
-                      std::string(4, '\0') + query.substr(12, at + 5 - 12);
-    if (!found) return out;
-    const std::string& rdata = record->second;
-    // Its name is the question's; it lives for no time.
-    out += std::string("\xc0\x0c", 2) + query.substr(at + 1, 4) + std::string(4, '\0');
-    out += static_cast<char>(rdata.size() >> 8);
-    return out + static_cast<char>(rdata.size()) + rdata;
-  }
-
-  int fd_;
-  int port_ = 0;
-  std::mutex mutex_;
-  std::map<std::pair<std::string, int>, std::string> records_;
-  std::thread thread_;
-};
 
 std::string policy(const std::string& mode, const std::string& max_age = "604800") {
   return "version: STSv1\nmode: " + mode + "\nmx: mx.x.test\nmax_age: " + max_age + "\n";

@@ -22,8 +22,8 @@
 namespace pinnace::store {
 namespace {
 
-constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies",
-                                                              "pins",    "sts",      "schedule"};
+constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies", "pins",
+                                                              "sts",     "schedule", "answers"};
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 

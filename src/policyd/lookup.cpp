@@ -1,0 +1,212 @@
+#include "policyd/lookup.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "policy/decide.hpp"
+
+namespace pinnace::policyd {
+namespace {
+
+// What the operator of Postfix named himself: no MX is asked for (docs/decisions/0007).
+base::Result<discovery::DomainFacts> host_facts(const socketmap::Destination& key, std::uint16_t port) {
+  using Route = discovery::FixedRoute;
+  auto hop = discovery::NextHop::parse(fmt::format("{}:{}", key.domain.str(), port));
+  if (!hop) return std::unexpected(hop.error());
+  const auto whom = policy::NamePattern::parse(key.domain.str());
+  if (!whom) return std::unexpected(whom.error());
+  discovery::DomainFacts out;
+  out.domain = key.domain.str();
+  out.route = std::make_shared<const Route>(*whom, Route::Protocol::smtp, std::vector{std::move(*hop)});
+  out.hosts = out.route->hosts;
+  out.sts = std::make_shared<const discovery::StsFound>();
+  return out;
+}
+
+bool enforces_pins(const policy::Decision& decision) {
+  return std::any_of(decision.requirements.begin(), decision.requirements.end(), [](const auto& r) {
+    const bool noted = r.source == policy::Source::pkp_host || r.source == policy::Source::pkp_domain;
+    return noted && r.enforced;
+  });
+}
+
+void add_ends(const std::optional<pins::PinSet>& set, std::vector<base::Time>& to) {
+  if (!set) return;
+  for (const pins::NotedPin& pin : set->pins) to.push_back(pin.expires);
+}
+
+}  // namespace
+
+Lookup::Lookup(io::Loop& loop, discovery::Gatherer gatherer, socketmap::Destination key, std::uint16_t port)
+    : loop_(loop), gatherer_(std::move(gatherer)), key_(std::move(key)), port_(port), timer_(loop) {}
+
+io::Task<void> Lookup::run(std::shared_ptr<Lookup> self, base::Milliseconds timeout) {
+  self->loop_.spawn(gather(self));
+  if (self->ended_) co_return;
+  const bool late = co_await self->timer_.wait(timeout);
+  (void)late;  // what is not there is not waited for
+}
+
+void Lookup::end() {
+  ended_ = true;
+  timer_.cancel();
+}
+
+io::Task<void> Lookup::gather(std::shared_ptr<Lookup> self) {
+  if (self->key_.bracketed) {
+    self->domain_ = host_facts(self->key_, self->port_);
+  } else {
+    auto found = co_await self->gatherer_.domain(self->key_.domain.str());
+    self->domain_ = std::move(found);
+  }
+  const auto& domain = *self->domain_;
+  if (!domain || domain->hosts->kind != dns::MailHosts::Kind::hosts) co_return self->end();
+  for (const std::string& host : domain->hosts->hosts) {
+    Host one;
+    one.name = host;
+    self->hosts_.push_back(std::move(one));
+  }
+  self->left_ = self->hosts_.size();
+  if (self->left_ == 0) co_return self->end();
+  const std::size_t all = self->hosts_.size();
+  for (std::size_t i = 0; i < all; ++i) self->loop_.spawn(gather_host(self, i));
+}
+
+io::Task<void> Lookup::gather_host(std::shared_ptr<Lookup> self, std::size_t at) {
+  discovery::DomainFacts domain = **self->domain_;
+  std::string name = self->hosts_[at].name;
+  auto found = co_await self->gatherer_.host(std::move(domain), std::move(name));
+  Host& host = self->hosts_[at];
+  if (found) host.decision = std::make_shared<const policy::Decision>(policy::decide(found->facts));
+  host.found = std::move(found);
+  if (--self->left_ == 0) self->end();
+}
+
+// Of a domain without hosts.
+postfix::DomainKnown Lookup::none(base::Time now, bool bound) const {
+  using Kind = postfix::DomainKnown::Kind;
+  postfix::DomainKnown out;
+  out.domain = key_.domain.str();
+  out.now = now;
+  if (!domain_ || !*domain_) {
+    out.detail = domain_ ? domain_->error().detail : "the DNS did not answer in time";
+    return out;
+  }
+  const dns::MailHosts& hosts = *(*domain_)->hosts;
+  out.detail = hosts.detail;
+  if (hosts.kind == dns::MailHosts::Kind::failure) return out;
+  const auto& sts = (*domain_)->sts;
+  const bool policies = bound || sts->cached || sts->kind == discovery::StsFound::Kind::failure;
+  if (policies && hosts.security != dns::Security::secure) {
+    out.detail += ": this is not secured by DNSSEC, and there are policies to be held to";
+    return out;
+  }
+  out.kind = Kind::no_mail;
+  return out;
+}
+
+postfix::DomainKnown Lookup::known(base::Time now, bool bound) const {
+  using Kind = postfix::DomainKnown::Kind;
+  if (!domain_ || !*domain_ || (*domain_)->hosts->kind != dns::MailHosts::Kind::hosts)
+    return none(now, bound);
+  const discovery::DomainFacts& domain = **domain_;
+  postfix::DomainKnown out;
+  out.kind = Kind::hosts;
+  out.domain = key_.domain.str();
+  out.now = now;
+  // What the operator of Postfix named needs nobody to vouch for it.
+  out.mx_secure = key_.bracketed || domain.hosts->security == dns::Security::secure;
+  out.sts = domain.sts->cached;
+  out.sts_problem = domain.sts->problem;
+  for (const Host& host : hosts_) {
+    postfix::HostKnown one;
+    one.host = host.name;
+    if (!host.found) {
+      one.problem = fmt::format("the DNS did not answer for {} in time", host.name);
+    } else if (!*host.found) {
+      one.problem = host.found->error().detail;
+    } else {
+      one.host = (*host.found)->facts.host_name;
+      one.decision = host.decision;
+    }
+    out.hosts.push_back(std::move(one));
+  }
+  // RFC 5321 5.1: a domain that has neither an MX nor an address.
+  const bool nowhere = domain.hosts->implicit && hosts_.size() == 1 && hosts_[0].found && !*hosts_[0].found &&
+                       hosts_[0].found->error().code == "discovery.no_address";
+  if (nowhere && !bound && !out.sts) {
+    out.kind = Kind::no_mail;
+    out.detail = out.hosts[0].problem;
+  }
+  return out;
+}
+
+void Lookup::probe(Prober& prober, postfix::DomainKnown& known) const {
+  if (known.kind != postfix::DomainKnown::Kind::hosts) return;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    const Host& host = hosts_[i];
+    if (!host.decision) continue;
+    known.hosts[i].seen = prober.seen((*host.found)->facts.host, *host.decision);
+    prober.want(**host.found, host.decision);
+  }
+}
+
+bool Lookup::failed(const postfix::DomainKnown& known) {
+  using Kind = postfix::DomainKnown::Kind;
+  if (known.kind != Kind::hosts) return known.kind == Kind::failure;
+  return std::none_of(known.hosts.begin(), known.hosts.end(), [](const auto& h) { return h.decision; });
+}
+
+bool Lookup::keeps(const postfix::DomainKnown& known) {
+  if (known.sts && known.sts->live(known.now) && known.sts->policy.mode == sts::Mode::enforce) return true;
+  return std::any_of(known.hosts.begin(), known.hosts.end(),
+                     [](const auto& h) { return h.decision && enforces_pins(*h.decision); });
+}
+
+base::Seconds Lookup::ttl() const {
+  base::Seconds out = std::chrono::hours(1);
+  if (!domain_ || !*domain_) return out;
+  // What the operator named has no time of its own.
+  if (!key_.bracketed) out = std::min(out, (*domain_)->hosts->ttl);
+  const discovery::StsFound& sts = *(*domain_)->sts;
+  if (sts.unsure || !sts.problem.empty()) out = std::min<base::Seconds>(out, sts::kFetchPause);
+  for (const Host& host : hosts_) {
+    // A host that is left out may be well again soon.
+    if (!host.decision) return base::Seconds(0);
+    out = std::min(out, (*host.found)->ttl);
+  }
+  return out;
+}
+
+std::vector<base::Time> Lookup::ends() const {
+  std::vector<base::Time> out;
+  if (domain_ && *domain_ && (*domain_)->sts->cached) out.push_back((*domain_)->sts->cached->expires());
+  for (const Host& host : hosts_) {
+    if (!host.decision) continue;
+    const policy::Facts& facts = (*host.found)->facts;
+    add_ends(facts.host_pins, out);
+    add_ends(facts.domain_pins, out);
+    if (facts.stsec) out.push_back(facts.stsec->expires);
+  }
+  return out;
+}
+
+std::vector<std::string> Lookup::bound_to() const {
+  std::vector<std::string> out;
+  for (const Host& host : hosts_) {
+    const bool known = host.found && *host.found;
+    std::string name = known ? (*host.found)->facts.host : gatherer_.binding_name(host.name);
+    out.push_back(std::move(name));
+  }
+  out.push_back(index_of_domain(key_.domain.str()));
+  return out;
+}
+
+bool Lookup::uses(const std::string& binding) const {
+  if (!domain_) return false;  // it has read nothing yet
+  const auto all = bound_to();
+  return std::find(all.begin(), all.end(), binding) != all.end();
+}
+
+}  // namespace pinnace::policyd
