@@ -11,6 +11,7 @@
 #include "app/commands.hpp"
 #include "app/lookups.hpp"
 #include "app/offline_input.hpp"
+#include "app/own_name.hpp"
 #include "app/rules_reload.hpp"
 #include "base/log.hpp"
 #include "check/checker.hpp"
@@ -75,14 +76,6 @@ base::Result<std::vector<std::string>> domains_of(const CheckRequest& request) {
                           : request.file + ": there is no domain in it");
   }
   return out;
-}
-
-// RFC 5321 4.1.1.1: what stands behind EHLO where no configuration says it.
-std::string own_name() {
-  char name[256] = {};
-  if (gethostname(name, sizeof name - 1) != 0) return "localhost";
-  const auto parsed = names::Domain::parse(name);
-  return parsed ? parsed->str() : "localhost";
 }
 
 // One line on standard error that is written over, where a person looks at it.

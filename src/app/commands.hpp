@@ -66,6 +66,12 @@ struct ExplainRequest {
 };
 int explain(const ExplainRequest& request);
 
+// Of a running policyd.
+int policyd_ask(const Service& service, const std::string& domain);
+int policyd_stats(const Service& service);
+// `file`: domains, one a line, behind '#' a comment; "-": standard input.
+int policyd_warm(const Service& service, const std::string& file);
+
 struct CheckRequest {
   std::vector<std::string> domains;
   std::string file;    // more of them, one a line; "-": standard input

@@ -5,6 +5,7 @@
 #include "app/listeners_config.hpp"
 #include "app/routes_config.hpp"
 #include "app/rules_config.hpp"
+#include "app/sender_config.hpp"
 #include "app/toml_section.hpp"
 #include "names/domain.hpp"
 
@@ -61,18 +62,26 @@ void read_limits(TomlFile& file, RelayConfig& c) {
   c.store.min_free = static_cast<std::uint64_t>(s.integer("min_free_disk", 64LL << 20, 0, 1LL << 50));
 }
 
-void read_delivery(TomlFile& file, RelayConfig& c) {
-  TomlSection s = file.section("delivery");
-  c.delivery.port = static_cast<std::uint16_t>(s.integer("port", 25, 1, 65535));
+}  // namespace
+
+void read_way(TomlSection& s, delivery::Settings& d) {
+  d.port = static_cast<std::uint16_t>(s.integer("port", 25, 1, 65535));
   const std::string source = s.text("source_address", "");
   if (!source.empty()) {
     if (const auto address = io::IpAddress::parse(source)) {
-      c.delivery.source_address = *address;
+      d.source_address = *address;
     } else {
       s.problem("source_address", address.error().detail);
     }
   }
-  c.delivery.connect_timeout = s.duration("connect_timeout", std::chrono::seconds(30));
+  d.connect_timeout = s.duration("connect_timeout", std::chrono::seconds(30));
+}
+
+namespace {
+
+void read_delivery(TomlFile& file, RelayConfig& c) {
+  TomlSection s = file.section("delivery");
+  read_way(s, c.delivery);
   c.delivery.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
   c.delivery.transaction_timeout = s.duration("transaction_timeout", std::chrono::hours(1));
   c.delivery.attempt_timeout = s.duration("attempt_timeout", std::chrono::minutes(15));
@@ -105,7 +114,7 @@ void read_queue(TomlFile& file, RelayConfig& c) {
   if (c.queue.retry_initial < base::Seconds(1)) s.problem("retry_initial", "at least 1s is expected");
 }
 
-void read_pins(TomlFile& file, RelayConfig& c) {
+void read_pins(TomlFile& file, SenderConfig& c) {
   TomlSection s = file.section("pins");
   pins::NotingSettings& n = c.delivery.noting;
   n.policy =
@@ -121,14 +130,14 @@ void read_policy(TomlFile& file, RelayConfig& c) {
   c.delivery.honour_tls_required_no = s.choice("tls_required_no", {"honour", "ignore"}, 0) == 0;
 }
 
-void read_sts(TomlFile& file, RelayConfig& c) {
+void read_sts(TomlFile& file, SenderConfig& c) {
   TomlSection s = file.section("sts");
   c.sts_allowed = read_networks(s, "allow_addresses", false);
   c.sts_timeout = s.duration("timeout", std::chrono::minutes(1));
   if (c.sts_timeout < base::Seconds(1)) s.problem("timeout", "at least 1s is expected");
 }
 
-void read_dns(TomlFile& file, RelayConfig& c) {
+void read_dns(TomlFile& file, SenderConfig& c) {
   TomlSection s = file.section("dns");
   c.dns.trust_anchor_file = s.text("trust_anchor_file", "");
   c.dns.forwarders = s.texts("forwarders", false);
@@ -139,6 +148,19 @@ void read_dns(TomlFile& file, RelayConfig& c) {
 }
 
 }  // namespace
+
+void read_sender(TomlFile& file, base::Time now, SenderConfig& c) {
+  c.roots = file.section("tls").text("roots", "");
+  c.log = read_log(file);
+  c.process = read_process(file);
+  read_pins(file, c);
+  read_sts(file, c);
+  read_dns(file, c);
+  c.client_certificates = read_client_certificates(file);
+  RulesRead rules = read_rules(file, c.client_certificates, now);
+  c.rules = std::make_shared<const policy::RuleBook>(std::move(rules.book));
+  c.pin_files = std::move(rules.pin_files);
+}
 
 base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time now) {
   auto file = TomlFile::load(path);
@@ -152,22 +174,13 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   c.certificate = s.text("certificate", "");
   c.key = s.text("key", "");
   if (c.certificate.empty() != c.key.empty()) s.problem("certificate", "certificate and key belong together");
-  c.roots = file->section("tls").text("roots", "");
-  c.log = read_log(*file);
-  c.process = read_process(*file);
+  read_sender(*file, now, c);
   read_limits(*file, c);
   read_delivery(*file, c);
   read_queue(*file, c);
-  read_pins(*file, c);
   read_policy(*file, c);
-  read_sts(*file, c);
-  read_dns(*file, c);
   read_listeners(*file, s, c);
-  c.client_certificates = read_client_certificates(*file);
   c.routes = read_routes(*file);
-  RulesRead rules = read_rules(*file, c.client_certificates, now);
-  c.rules = std::make_shared<const policy::RuleBook>(std::move(rules.book));
-  c.pin_files = std::move(rules.pin_files);
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
 }
@@ -208,6 +221,19 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   c.gate.command_timeout = l.duration("command_timeout", std::chrono::minutes(5));
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
+}
+
+base::Result<SenderConfig> load_sender_config(const std::string& path, base::Time now) {
+  const auto file = TomlFile::load(path);
+  if (!file) return std::unexpected(file.error());
+  if (file->has("policyd")) {
+    auto policyd = load_policyd_config(path, now);
+    if (!policyd) return std::unexpected(policyd.error());
+    return SenderConfig(std::move(*policyd));
+  }
+  auto relay = load_relay_config(path, now);
+  if (!relay) return std::unexpected(relay.error());
+  return SenderConfig(std::move(*relay));
 }
 
 }  // namespace pinnace::app

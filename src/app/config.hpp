@@ -13,6 +13,9 @@
 #include "dns/resolver.hpp"
 #include "gate/gate.hpp"
 #include "policy/rule.hpp"
+#include "policyd/engine.hpp"
+#include "policyd/prober.hpp"
+#include "policyd/server.hpp"
 #include "queue/schedule.hpp"
 #include "relay/relay.hpp"
 #include "store/database.hpp"
@@ -30,20 +33,15 @@ struct ProcessSettings {
   bool sandbox = true;  // as far as the kernel has one
 };
 
-struct RelayConfig {
-  relay::Settings relay;
-  relay::ListenerSettings listener;  // what holds for each unless it says otherwise
+// Of whoever looks up policies and is held to them: a relay, and a policyd.
+struct SenderConfig {
   delivery::Settings delivery;
-  queue::ScheduleSettings queue;
   dns::Settings dns;
   store::Settings store;
   LogSettings log;
   ProcessSettings process;
   std::string data;
   std::string control;
-  std::string certificate;  // empty: no STARTTLS on the listener
-  std::string key;
-  std::string users;  // file of those who may log in; empty: nobody
   std::string roots;  // empty: the system's
   std::shared_ptr<const policy::RuleBook> rules = std::make_shared<const policy::RuleBook>();  // never null
   std::vector<std::string> pin_files;                                                          // of the rules
@@ -51,6 +49,28 @@ struct RelayConfig {
   discovery::FixedRoutes routes;
   base::Milliseconds sts_timeout = std::chrono::minutes(1);  // RFC 8461 3.3: for one policy
   std::vector<io::Network> sts_allowed;  // addresses that policy hosts may have although not public
+};
+
+struct RelayConfig : SenderConfig {
+  relay::Settings relay;
+  relay::ListenerSettings listener;  // what holds for each unless it says otherwise
+  queue::ScheduleSettings queue;
+  std::string certificate;  // empty: no STARTTLS on the listener
+  std::string key;
+  std::string users;  // file of those who may log in; empty: nobody
+};
+
+// Whether Postfix is given what it reports of TLS (its release 3.10 or later).
+enum class TlsReports : std::uint8_t { automatic, on, off };
+
+struct PolicydConfig : SenderConfig {
+  policyd::ServerSettings server;
+  policyd::EngineSettings engine;  // its maps are the server's
+  policyd::ProberSettings prober;
+  bool probe = true;
+  TlsReports tlsrpt = TlsReports::automatic;
+  std::size_t memory = 0;  // octets of answers that are ready
+  std::string anchors;     // folder
 };
 
 struct GateConfig {
@@ -66,5 +86,10 @@ struct GateConfig {
 // `now`: a rule's waiver that is over by then is an error.
 base::Result<RelayConfig> load_relay_config(const std::string& file, base::Time now);
 base::Result<GateConfig> load_gate_config(const std::string& file);
+// An empty `file`: what holds without one.
+base::Result<PolicydConfig> load_policyd_config(const std::string& file, base::Time now);
+
+// The part of a relay's or a policyd's, whichever it is.
+base::Result<SenderConfig> load_sender_config(const std::string& file, base::Time now);
 
 }  // namespace pinnace::app

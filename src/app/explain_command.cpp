@@ -102,6 +102,17 @@ Node host_node(const json::value& host) {
   return out;
 }
 
+// Where Postfix asks a policyd.
+Node postfix_node(const json::value& told) {
+  Node out{"Postfix is told: " + str(told, "told"), {}};
+  out.below.push_back({"for: " + str(told, "reason"), {}});
+  if (const auto* notes = told.as_object().if_contains("notes")) {
+    for (const auto& note : notes->as_array())
+      out.below.push_back({"note " + std::string(note.as_string()), {}});
+  }
+  return out;
+}
+
 void show(const json::value& answer) {
   Node root{str(answer, "recipient"), {}};
   const json::object& all = answer.as_object();
@@ -115,6 +126,7 @@ void show(const json::value& answer) {
   add_limits(root, answer);
   for (const auto& host : answer.at("hosts").as_array()) root.below.push_back(host_node(host));
   root.below.push_back({str(answer, "verdict"), {}});
+  root.below.push_back(postfix_node(answer.at("postfix")));
   fmt::print("{}{}\n", printable(root.text),
              str(answer, "wish") == "-" ? "" : "  (" + str(answer, "wish") + ")");
   print(root, "");
@@ -126,8 +138,10 @@ int explain(const ExplainRequest& request) {
   const auto question = read_question(request.recipient, request.requiretls, request.tls_required_no);
   if (!question) return usage(question.error().detail);
   if (!request.config.empty()) {
-    auto answer =
-        look_up(request.config, [&](Lookups& lookups) { return explain(lookups.gatherer, *question); });
+    auto answer = look_up(request.config, [&](Lookups& lookups) {
+      const std::uint16_t port = lookups.config.delivery.port;
+      return explain({lookups.loop, lookups.clock, lookups.gatherer, port, nullptr}, *question, {});
+    });
     return show_answer(answer, request.service.json, show);
   }
   return ask_and_show(request.service,

@@ -6,6 +6,7 @@
 #include "app/rule_report.hpp"
 #include "names/mail_address.hpp"
 #include "policy/judge.hpp"
+#include "policyd/lookup.hpp"
 
 namespace pinnace::app {
 namespace json = boost::json;
@@ -56,6 +57,31 @@ std::string verdict_of(const dns::MailHosts& mx, const std::string& first_usable
              : "mail would wait: none of the hosts may be used now";
 }
 
+// As an entry of smtp_tls_policy_maps, with what the caches have by now.
+io::Task<json::object> postfix_told(Means means, std::string domain, postfix::Options options) {
+  constexpr base::Seconds kTimeout{20};
+  json::object out;
+  const auto key = socketmap::Destination::parse(domain);
+  if (!key) {
+    out["told"] = nullptr;
+    out["reason"] = key.error().detail;
+    co_return out;
+  }
+  const discovery::Gatherer gatherer = means.gatherer;
+  const auto lookup = std::make_shared<policyd::Lookup>(means.loop, gatherer, *key, means.port);
+  co_await policyd::Lookup::run(lookup, kTimeout);
+  postfix::DomainKnown known = lookup->known(means.clock.now(), false);
+  if (means.prober) lookup->probe(*means.prober, known);
+  const postfix::Telling telling = postfix::tell(known, options);
+  using Kind = postfix::Telling::Kind;
+  out["told"] = telling.kind == Kind::ok          ? "OK " + telling.text
+                : telling.kind == Kind::not_found ? "NOTFOUND"
+                                                  : "TEMP " + telling.text;
+  out["reason"] = telling.reason;
+  out["notes"] = to_json(telling.notes);
+  co_return out;
+}
+
 }  // namespace
 
 base::Result<Question> read_question(const std::string& recipient, bool requiretls, bool tls_required_no) {
@@ -76,7 +102,8 @@ base::Result<Question> read_question(const std::string& recipient, bool requiret
   return out;
 }
 
-io::Task<base::Result<json::value>> explain(discovery::Gatherer& gatherer, Question question) {
+io::Task<base::Result<json::value>> explain(Means means, Question question, postfix::Options options) {
+  discovery::Gatherer& gatherer = means.gatherer;
   const std::size_t at = question.recipient.rfind('@');
   std::string name = at == std::string::npos ? question.recipient : question.recipient.substr(at + 1);
   const auto domain = co_await gatherer.domain(name);
@@ -102,6 +129,8 @@ io::Task<base::Result<json::value>> explain(discovery::Gatherer& gatherer, Quest
   out["hosts"] = std::move(hosts);
   out["usable"] = !first.empty();
   out["verdict"] = verdict_of(*domain->hosts, first, !first.empty());
+  json::object told = co_await postfix_told(means, name, std::move(options));
+  out["postfix"] = std::move(told);
   co_return json::value(std::move(out));
 }
 

@@ -21,12 +21,12 @@ io::Task<void> run(io::Loop& loop, std::function<io::Task<Answer>(Lookups&)> ask
 
 }  // namespace
 
-base::Result<tls::TrustStore> load_roots(const RelayConfig& config) {
+base::Result<tls::TrustStore> load_roots(const SenderConfig& config) {
   if (config.roots.empty()) return tls::TrustStore::system();
   return tls::TrustStore::load(config.roots);
 }
 
-http::Settings https_settings(const RelayConfig& config) {
+http::Settings https_settings(const SenderConfig& config) {
   http::Settings out;
   out.timeout = config.sts_timeout;
   out.allowed = config.sts_allowed;
@@ -37,9 +37,9 @@ Answer look_up(const std::string& config_file, std::function<io::Task<Answer>(Lo
   // Writes to a peer that has gone are errors, not signals.
   std::signal(SIGPIPE, SIG_IGN);
   const base::SystemClock clock;
-  RelayConfig config;
+  SenderConfig config;
   if (!config_file.empty()) {
-    auto loaded = load_relay_config(config_file, clock.now());
+    auto loaded = load_sender_config(config_file, clock.now());
     if (!loaded) return std::unexpected(loaded.error());
     config = std::move(*loaded);
   }

@@ -1,4 +1,4 @@
-// What commands need that look up by themselves, with a relay's settings but no store of their own.
+// What commands need that look up by themselves, with a service's settings but no store of their own.
 #pragma once
 
 #include <boost/json.hpp>
@@ -15,7 +15,7 @@ namespace pinnace::app {
 struct Lookups {
   io::Loop& loop;
   const base::Clock& clock;
-  const RelayConfig& config;
+  const SenderConfig& config;
   tls::TrustStore roots;
   dns::Resolver& resolver;
   discovery::StsPolicies& sts;
@@ -24,11 +24,11 @@ struct Lookups {
 
 using Answer = base::Result<boost::json::value>;
 
-// Runs `ask` on a loop of its own. `config_file`: a relay's; empty: the system's resolver and roots, no
-// rules.
+// Runs `ask` on a loop of its own. `config_file`: a relay's or a policyd's; empty: the system's resolver and
+// roots, no rules.
 Answer look_up(const std::string& config_file, std::function<io::Task<Answer>(Lookups&)> ask);
 
-base::Result<tls::TrustStore> load_roots(const RelayConfig& config);
-http::Settings https_settings(const RelayConfig& config);
+base::Result<tls::TrustStore> load_roots(const SenderConfig& config);
+http::Settings https_settings(const SenderConfig& config);
 
 }  // namespace pinnace::app

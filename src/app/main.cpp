@@ -13,15 +13,16 @@ namespace {
 
 using namespace pinnace;
 
-std::string default_control() {
+std::string default_control(const char* otherwise = "/run/pinnace/relay.sock") {
   const char* set = std::getenv("PINNACE_CONTROL");
-  return set ? set : "/run/pinnace/relay.sock";
+  return set ? set : otherwise;
 }
 
 void add_service_options(CLI::App* command, app::Service& service) {
   command
-      ->add_option("--control", service.control,
-                   "The running relay's control socket, as in its configuration (also from PINNACE_CONTROL)")
+      ->add_option(
+          "--control", service.control,
+          "The running service's control socket, as in its configuration (also from PINNACE_CONTROL)")
       ->capture_default_str();
   command->add_flag("--json", service.json, "Answer in JSON, for programs");
 }
@@ -179,6 +180,21 @@ void add_sts_commands(CLI::App& root, app::Service& service, std::string& domain
   forget->callback([&] { code = app::sts_forget(service, domain); });
 }
 
+void add_policyd_commands(CLI::App& policyd, app::Service& service, std::string& name, int& code) {
+  policyd.require_subcommand(0, 1);
+  auto* ask = policyd.add_subcommand("ask", "What Postfix is told about a next hop, why, and until when");
+  ask->add_option("DOMAIN", name, "As Postfix asks: example.org, [mx.example.org], example.org:587")
+      ->required();
+  auto* stats = policyd.add_subcommand("stats", "How much was asked, told, looked up and probed");
+  auto* warm = policyd.add_subcommand("warm", "Look domains up before Postfix asks for them");
+  warm->add_option("FILE", name, "Domains, one a line, behind '#' a comment; - for standard input")
+      ->required();
+  for (auto* command : {ask, stats, warm}) add_service_options(command, service);
+  ask->callback([&] { code = app::policyd_ask(service, name); });
+  stats->callback([&] { code = app::policyd_stats(service); });
+  warm->callback([&] { code = app::policyd_warm(service, name); });
+}
+
 // What a domain declares by DNS and HTTPS.
 void add_declaration_lints(CLI::App& linting, app::LintRequest& lint, int& code) {
   const struct {
@@ -289,12 +305,14 @@ void add_check_command(CLI::App& root, app::CheckRequest& check, int& code) {
 }
 
 // CLI11 takes "[a,b]" for a list of values where several may follow, and "[mx.example.org]" for the name in
-// it. No name has brackets: with a blank behind it an argument of `match` stays as wrong as it is.
+// it. With a blank behind it an argument of `match`, where no name has brackets, stays as wrong as it is, and
+// one of `policyd ask` keeps its own.
 std::vector<std::string> arguments(int argc, char** argv) {
   std::vector<std::string> out(argv + 1, argv + argc);
   const bool match = !out.empty() && out[0] == "match";
+  const bool ask = out.size() > 2 && out[0] == "policyd" && out[1] == "ask";
   for (std::string& text : out) {
-    if (match && text.starts_with('[') && text.ends_with(']')) text += ' ';
+    if ((match || ask) && text.starts_with('[') && text.ends_with(']')) text += ' ';
   }
   std::reverse(out.begin(), out.end());  // as CLI11 takes them
   return out;
@@ -334,22 +352,29 @@ int main(int argc, char** argv) {
       root.add_subcommand("relay", "Take mail over SMTP, queue it durably, deliver it under noted pins");
   auto* gate =
       root.add_subcommand("gate", "Stand as the MX before a mail server: TLS, and the pins of its keys");
-  for (auto* command : {relay, gate}) {
-    command
-        ->add_option("--config", config,
-                     "The configuration, TOML (docs/configuration.md); try 'pinnace config check'")
-        ->required();
+  auto* policyd =
+      root.add_subcommand("policyd", "Answer Postfix's smtp_tls_policy_maps from the same policies");
+  for (auto* command : {relay, gate, policyd}) {
+    auto* option = command->add_option(
+        "--config", config, "The configuration, TOML (docs/configuration.md); try 'pinnace config check'");
+    if (command != policyd) option->required();
     command->add_flag("--check", check_only,
                       "Start nothing: is the configuration good, and all that it names usable? "
                       "Exit code: 0 yes, 1 no");
   }
   relay->callback([&] { code = check_only ? app::check_relay(config) : app::run_relay(config); });
+  app::Service of_policyd{default_control("/run/pinnace/policyd.sock"), false};
+  add_policyd_commands(*policyd, of_policyd, name, code);
+  policyd->callback([&] {
+    if (!policyd->get_subcommands().empty()) return;
+    code = check_only ? app::check_policyd(config) : app::run_policyd(config);
+  });
   gate->callback([&] { code = check_only ? app::check_gate(config) : app::run_gate(config); });
   auto* configuration = root.add_subcommand("config", "Look at configurations");
   configuration->require_subcommand(1);
   auto* check = configuration->add_subcommand(
       "check", "Is a configuration good? Names file, line, key and what was expected");
-  check->add_option("FILE", config, "The configuration of a relay or a gate")->required();
+  check->add_option("FILE", config, "The configuration of a relay, a policyd or a gate")->required();
   check->add_flag("--json", json, "Answer in JSON, for programs");
   check->callback([&] { code = app::check_config(config, json); });
   auto* user = root.add_subcommand("user", "Those who may log in to submit mail (relay.users)");

@@ -174,6 +174,10 @@ int check_config(const std::string& path, bool as_json) {
   } else if (file->has("gate")) {
     service = "gate";
     if (auto c = load_gate_config(path); !c) result = std::unexpected(c.error());
+  } else if (file->has("policyd")) {
+    service = "policyd";
+    if (auto c = load_policyd_config(path, base::SystemClock().now()); !c)
+      result = std::unexpected(c.error());
   } else if (auto c = load_relay_config(path, base::SystemClock().now()); !c) {
     result = std::unexpected(c.error());
   }

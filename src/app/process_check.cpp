@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -87,7 +88,15 @@ void check_process(const ProcessNeeds& needs, const std::vector<std::string>& re
   note(faults, process::allow_open_files(needs.open_files));
   note(faults, become_user(needs.process));
   if (!needs.data.empty()) note(faults, check_data(needs.data, by_root));
-  if (!needs.control.empty() && !is_made_later(needs.control, needs.data))
+  for (const std::string& folder : needs.folders) {
+    const std::string data = fs::absolute(needs.data).lexically_normal().string() + "/";
+    const bool inside = fs::absolute(folder).lexically_normal().string().starts_with(data);
+    // The start makes both.
+    if (is_there(folder) || !inside) note(faults, check_data(folder, by_root));
+  }
+  const bool made = std::find(needs.folders.begin(), needs.folders.end(),
+                              folder_of(needs.control).string()) != needs.folders.end();
+  if (!needs.control.empty() && !made && !is_made_later(needs.control, needs.data))
     note(faults, check_place(needs.control, "the control socket cannot be made in it"));
   if (!needs.log.file.empty()) {
     note(faults, is_there(needs.log.file) ? usable(needs.log.file, W_OK, "the log cannot be written")

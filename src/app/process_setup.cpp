@@ -106,12 +106,35 @@ ProcessNeeds needs_of(const GateConfig& config, const std::string& config_file) 
   return needs;
 }
 
+ProcessNeeds needs_of(const PolicydConfig& config, const std::string& config_file) {
+  ProcessNeeds needs;
+  needs.process = config.process;
+  needs.log = config.log;
+  needs.listen = config.server.listen;
+  needs.own_loop = true;
+  needs.data = config.data;
+  needs.folders = {config.anchors};
+  // /run is empty after each start of the machine.
+  std::error_code error;
+  const fs::path of_control = folder_of(config.control);
+  if (!fs::exists(of_control, error)) needs.folders.push_back(of_control.string());
+  needs.control = config.control;
+  needs.files = {config_file, config.roots, config.dns.trust_anchor_file};
+  std::erase(needs.files, "");
+  needs.files.insert(needs.files.end(), config.pin_files.begin(), config.pin_files.end());
+  for (const auto& [name, one] : config.client_certificates)
+    needs.files.insert(needs.files.end(), {one.certificate_file, one.key_file});
+  needs.open_files = kOwnFiles + config.server.max_connections + config.prober.parallel;
+  return needs;
+}
+
 process::Reach reach_of(const ProcessNeeds& needs) {
   process::Reach reach;
   reach.read.assign(std::begin(kSystemFiles), std::end(kSystemFiles));
   reach.write = {"/dev/null"};
   for (const std::string& file : needs.files) add_file(reach.read, file);
   if (!needs.data.empty()) reach.write.push_back(needs.data);
+  reach.write.insert(reach.write.end(), needs.folders.begin(), needs.folders.end());
   for (const std::string& made : {needs.control, needs.log.file}) {
     if (!made.empty()) add_file(reach.write, made);
   }
@@ -124,6 +147,7 @@ process::Reach reach_of(const ProcessNeeds& needs) {
 base::Result<> set_up_process(io::Loop& loop, const ProcessNeeds& needs) {
   const auto files = process::allow_open_files(needs.open_files);
   for (const io::Endpoint& at : needs.listen) {
+    if (needs.own_loop) break;
     if (auto reserved = io::reserve(loop, at); !reserved) return reserved;
   }
   if (!needs.process.user.empty()) {
@@ -132,12 +156,19 @@ base::Result<> set_up_process(io::Loop& loop, const ProcessNeeds& needs) {
     if (!needs.data.empty() && ::geteuid() == 0) {
       if (auto made = process::make_folder(needs.data, *user); !made) return made;
     }
+    for (const std::string& folder : needs.folders) {
+      if (::geteuid() != 0) break;
+      if (auto made = process::make_folder(folder, *user); !made) return made;
+    }
     if (auto done = process::become(*user); !done) return done;
   } else if (::geteuid() != 0) {
     if (auto done = process::give_up_capabilities(); !done) return done;
   }
   if (!needs.data.empty()) {
     if (auto usable = process::check_folder(needs.data); !usable) return usable;
+  }
+  for (const std::string& folder : needs.folders) {
+    if (auto usable = process::check_folder(folder); !usable) return usable;
   }
   if (!needs.log.file.empty() && !base::set_log_file(needs.log.file)) {
     return base::fail("config.log", fmt::format("cannot write the log file {}", needs.log.file));

@@ -15,14 +15,17 @@ struct ProcessNeeds {
   ProcessSettings process;
   LogSettings log;
   std::vector<io::Endpoint> listen;
-  std::string data;                // folder; empty: none
-  std::string control;             // empty: none
-  std::vector<std::string> files;  // read at a reload, or when a library comes to it
+  bool own_loop = false;  // it listens on another loop than the process's, and so at no port below 1024
+  std::string data;       // folder; empty: none
+  std::vector<std::string> folders;  // more that are written; made where they are not there
+  std::string control;               // empty: none
+  std::vector<std::string> files;    // read at a reload, or when a library comes to it
   std::uint64_t open_files = 0;
 };
 
 ProcessNeeds needs_of(const RelayConfig& config, const std::string& config_file);
 ProcessNeeds needs_of(const GateConfig& config, const std::string& config_file);
+ProcessNeeds needs_of(const PolicydConfig& config, const std::string& config_file);
 
 // The files of these needs and of the system's libraries.
 process::Reach reach_of(const ProcessNeeds& needs);

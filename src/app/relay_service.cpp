@@ -54,8 +54,19 @@ base::Result<> run(const RelayConfig& config, const std::string& config_file) {
     if (auto loaded = logins->load(); !loaded) return std::unexpected(loaded.error());
   }
   relay::Relay relay(loop, clock, **queue, config.relay, *certificate, logins ? &*logins : nullptr);
-  RulesReload rules(loop, config_file, clock, gatherer, tools.client_certificates, relay);
-  RelayCommands commands(**queue, *deliverer, pins, gatherer, sts, rules, clock);
+  RulesReload rules(loop, config_file, clock, gatherer, tools.client_certificates,
+                    [&] { return read_relay_again(config_file, clock.now(), relay); });
+  PolicyCommands policies({loop,
+                           clock,
+                           pins,
+                           gatherer,
+                           sts,
+                           rules,
+                           config.delivery.port,
+                           nullptr,
+                           {},
+                           [&deliverer](const std::string&) { deliverer->release_all(); }});
+  RelayCommands commands(**queue, *deliverer, policies, clock);
   api::ControlServer control(
       loop, [&commands](boost::json::object request) { return commands.run(std::move(request)); });
 

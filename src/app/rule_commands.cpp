@@ -24,7 +24,7 @@ void show_rule(const json::value& rule) {
 
 // A file's rules, or nothing and the reason.
 base::Result<std::shared_ptr<const policy::RuleBook>> rules_of(const std::string& file) {
-  auto config = load_relay_config(file, base::SystemClock().now());
+  auto config = load_sender_config(file, base::SystemClock().now());
   if (!config) return std::unexpected(config.error());
   return config->rules;
 }

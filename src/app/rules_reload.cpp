@@ -20,34 +20,42 @@ delivery::ClientCertificates by_fingerprint(const ClientCertificates& by_name) {
   return out;
 }
 
-base::Result<std::size_t> RulesReload::reload() {
-  auto config = load_relay_config(file_, clock_.now());
-  auto certificate = config ? load_certificate(*config) : std::unexpected(config.error());
+base::Result<SenderConfig> read_relay_again(const std::string& file, base::Time now, relay::Relay& relay) {
+  auto config = load_relay_config(file, now);
+  if (!config) return std::unexpected(config.error());
+  auto certificate = load_certificate(*config);
   // A key that only root may read was read at the start, and is not lost by a change of rules.
-  if (config && !certificate && certificate.error().code == "tls.permission") {
+  if (!certificate && certificate.error().code == "tls.permission") {
     base::log_warning("certificate_not_reloaded",
                       {{"file", config->certificate}, {"reason", certificate.error().detail}});
     certificate = std::optional<tls::ServerContext>();
   }
-  if (!certificate) {
-    const std::string& why = certificate.error().detail;
-    base::log_error("rules_not_reloaded", {{"file", file_}, {"reason", why}});
-    return base::fail(
-        "app.rules",
-        "nothing is changed; the rules, routes and certificates in force stay in force:\n" + why);
-  }
+  if (!certificate) return std::unexpected(certificate.error());
   if (*certificate) {
     const tls::PeerChain& chain = (*certificate)->chain();
     base::log_info("certificate_loaded", {{"file", config->certificate},
                                           {"subject", chain.subject()},
                                           {"until", base::format_time(chain.not_after())}});
-    relay_.set_certificate(std::move(**certificate));
+    relay.set_certificate(std::move(**certificate));
+  }
+  return SenderConfig(std::move(*config));
+}
+
+base::Result<std::size_t> RulesReload::reload() {
+  auto config = read_();
+  if (!config) {
+    const std::string& why = config.error().detail;
+    base::log_error("rules_not_reloaded", {{"file", file_}, {"reason", why}});
+    return base::fail(
+        "app.rules",
+        "nothing is changed; the rules, routes and certificates in force stay in force:\n" + why);
   }
   *certificates_ = by_fingerprint(config->client_certificates);
   const std::size_t count = config->rules->rules().size();
   gatherer_.set_rules(config->rules);
   const std::size_t routes = config->routes.all().size();
   gatherer_.set_routes(std::move(config->routes));
+  if (changed_) changed_();
   warned_.clear();
   timer_.cancel();
   base::log_info("rules_reloaded",
@@ -58,6 +66,7 @@ base::Result<std::size_t> RulesReload::reload() {
 base::Milliseconds RulesReload::warn() {
   const base::Time now = clock_.now();
   base::Milliseconds next = std::chrono::minutes(1);
+  bool over = false;
   for (const auto& rule : gatherer_.rules()->rules()) {
     const policy::Waiver& waiver = rule->waiver;
     if (waiver.in_force(now)) next = std::min(next, waiver.until - now);
@@ -68,7 +77,9 @@ base::Milliseconds RulesReload::warn() {
                                            {"what",
                                             "what it ignored binds again; the next start or reload "
                                             "refuses the rule as it stands"}});
+    over = true;
   }
+  if (over && changed_) changed_();
   return next;
 }
 

@@ -43,6 +43,12 @@ TomlFile::TomlFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TomlFile::TomlFile(TomlFile&&) noexcept = default;
 TomlFile::~TomlFile() = default;
 
+base::Result<TomlFile> TomlFile::nothing() {
+  auto impl = std::make_unique<Impl>();
+  impl->path = "without a configuration";
+  return TomlFile(std::move(impl));
+}
+
 base::Result<TomlFile> TomlFile::load(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text;

@@ -54,6 +54,7 @@ class TomlFile {
  public:
   // Errors: "config.read", "config.syntax".
   static base::Result<TomlFile> load(const std::string& path);
+  static base::Result<TomlFile> nothing();  // where there is no file: every setting is its default
   TomlFile(TomlFile&&) noexcept;
   ~TomlFile();
 
