@@ -60,7 +60,7 @@ rocksdb::ColumnFamilyOptions table_options(Table table, const std::shared_ptr<ro
   if (table == Table::bodies) {
     // Most bodies are gone before they would be written a second time. Both buffers fit the reserve of a full
     // disk.
-    options.write_buffer_size = 16 << 20;
+    options.write_buffer_size = 8 << 20;
     options.max_write_buffer_number = 2;
     options.enable_blob_files = true;
     options.min_blob_size = 1024;

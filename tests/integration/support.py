@@ -92,12 +92,15 @@ class Conversation:
         self.socket.sendall(octets)
 
     def reply(self):
-        """All lines of one reply as text; "" when the peer closed."""
+        """All lines of one reply as text; "" when the peer closed, which is a reset where it had more to read."""
         lines = []
-        while line := self.file.readline(4096):
-            lines.append(line.decode("utf-8", "replace"))
-            if line[3:4] != b"-":
-                break
+        try:
+            while line := self.file.readline(4096):
+                lines.append(line.decode("utf-8", "replace"))
+                if line[3:4] != b"-":
+                    break
+        except ConnectionResetError:
+            pass
         return "".join(lines)
 
     def ask(self, command):
