@@ -1,6 +1,7 @@
 #include "base/sip_hash.hpp"
 
 #include <bit>
+#include <cstring>
 
 namespace pinnace::base {
 namespace {
@@ -30,9 +31,9 @@ struct State {
 
 // Up to eight octets, little endian.
 std::uint64_t word_of(std::string_view octets) {
+  static_assert(std::endian::native == std::endian::little);
   std::uint64_t out = 0;
-  for (std::size_t i = 0; i < octets.size(); ++i)
-    out |= static_cast<std::uint64_t>(static_cast<unsigned char>(octets[i])) << (8 * i);
+  if (!octets.empty()) std::memcpy(&out, octets.data(), octets.size());
   return out;
 }
 
