@@ -10,13 +10,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "delivery/destinations.hpp"
-#include "delivery/learning.hpp"
-#include "delivery/limits.hpp"
-#include "delivery/session.hpp"
-#include "delivery/targets.hpp"
-#include "delivery/unreachable_hosts.hpp"
-#include "discovery/gatherer.hpp"
+#include "delivery/attempts.hpp"
+#include "delivery/waiting_mail.hpp"
 #include "queue/queue.hpp"
 
 namespace pinnace::delivery {
@@ -42,18 +37,6 @@ class Deliverer {
   void release_all();
 
  private:
-  struct Tried {
-    std::vector<queue::Outcome> outcomes;  // empty: no host would do
-    Problem problem;                       // then why
-    std::string host;                      // the last that was tried
-  };
-  struct Trial {                             // one attempt at one message
-    io::Steady::time_point until;            // no further host or address is tried
-    bool sent = false;                       // a host heard of the message
-    bool probed = false;                     // something was asked, and not only known
-    std::optional<base::Time> host_again{};  // when a host that is known not to answer is tried
-    std::optional<Limits::Full> full{};      // a limit keeps it from the host that was looked at last
-  };
   struct Idle {  // a worker with a session and no work
     Idle(std::string to, Limits::Held connection, io::Loop& loop)
         : destination(std::move(to)), timer(loop), counted(std::move(connection)) {}
@@ -66,51 +49,24 @@ class Deliverer {
 
   void start(const std::string& destination);
   void next_turns();
-  std::unique_ptr<Session> leave(const std::string& destination, std::unique_ptr<Session>& session);
   io::Task<void> watch_clock();
   io::Task<void> watch_limits();
   bool must_wait(const std::string& destination, const Session* session);
   io::Task<void> look_after(std::string destination);
-  io::Task<void> expire(std::string destination);
-  io::Task<bool> give_up(queue::Work work, bool& looked);
-  io::Task<void> tell_of_delay(std::string destination);
-  std::optional<WaitingTogether> held_back(const std::string& destination);
-  void look_later(const std::string& destination, std::optional<base::Time> next_notice);
   io::Task<void> work(std::string destination);
   io::Task<bool> deliver_next(std::string destination, std::unique_ptr<Session>& session);
   io::Task<bool> wait_idle(std::string destination, Limits::Held counted);
   bool wake_idle(const std::string& destination);
   io::Task<void> deliver(queue::Work work, std::unique_ptr<Session>& session);
-  io::Task<void> finish(queue::Work work, std::vector<queue::Outcome> outcomes, const Session* session);
-  io::Task<std::optional<discovery::DomainFacts>> newer_policy(const queue::Work& work,
-                                                               discovery::DomainFacts known);
-  io::Task<std::vector<queue::Outcome>> attempt(const queue::Work& work, std::unique_ptr<Session>& session);
-  std::vector<queue::Outcome> without_session(const queue::Work& work, const Tried& tried, const Trial& trial,
-                                              bool connected);
-  io::Task<std::vector<queue::Outcome>> over_session(const queue::Work& work,
-                                                     std::unique_ptr<Session>& session, const Target& target,
-                                                     Trial& trial, Problem& problem);
-  io::Task<Tried> try_hosts(const queue::Work& work, discovery::DomainFacts domain, Trial& trial,
-                            std::unique_ptr<Session>& session);
-  io::Task<Attempt<bool>> connect(const queue::Work& work, const Target& target, Trial& trial,
-                                  std::unique_ptr<Session>& session);
-  Problem believed(const discovery::DomainFacts& domain, Problem final_one) const;
-  std::optional<Problem> without_hosts(const discovery::DomainFacts& domain) const;
-  std::vector<queue::Outcome> all(const queue::Work& work, const Problem& problem,
-                                  const std::string& host) const;
-  void log_refused(const queue::Work& work, const Session& session, const Problem& problem) const;
-  void log_outcomes(const queue::Work& work, const std::vector<queue::Outcome>& outcomes,
-                    const Session* session) const;
 
   Tools tools_;
   queue::Queue& queue_;
   discovery::Gatherer& gatherer_;
-  discovery::PinStore& pins_;
-  Targets targets_;
   Destinations destinations_;
-  UnreachableHosts hosts_;
   io::Timer limits_changed_;
   Limits limits_;
+  Attempts attempts_;
+  WaitingMail waiting_;
   std::deque<std::string> turns_;  // destinations that wait for a connection to be free
   std::unordered_set<std::string> in_turn_;
   std::list<Idle> idle_;  // the longest first

@@ -24,6 +24,9 @@
 
 namespace pinnace::delivery {
 
+// What waits is looked at for notices of delay no more often.
+inline constexpr base::Seconds kLook{60};
+
 // Why a destination's mail waits together.
 struct WaitingTogether {
   Problem problem;

@@ -1,5 +1,7 @@
 #include "delivery/problem.hpp"
 
+#include <algorithm>
+
 namespace pinnace::delivery {
 
 Problem permanent(std::string status, std::string reason) {
@@ -22,6 +24,12 @@ Problem refused(const policy::Verdict& verdict) {
   p.failed = verdict.failed;
   p.policy = true;
   return p;
+}
+
+bool Problem::failed_by_sts() const {
+  return std::any_of(failed.begin(), failed.end(), [](policy::Source s) {
+    return s == policy::Source::sts || s == policy::Source::sts_pins;
+  });
 }
 
 void keep_worse(std::optional<Problem>& kept, Problem next) {

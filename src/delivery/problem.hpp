@@ -23,6 +23,8 @@ struct Problem {
   bool ours = false;                   // for a fault of this machine: it says nothing of any host
   bool limited = false;                // a rule's limit: it is no failure, and nothing was tried
   bool unanswered = false;             // the whole message was sent, and the server may have it
+
+  bool failed_by_sts() const;  // or by the pins in such a policy
 };
 
 template <class T>
