@@ -26,8 +26,7 @@ void check(std::string_view payload) {
   const auto destination = Destination::parse(request->key);
   if (!destination) return;
   const auto again = Destination::parse(destination->key());
-  if (!again || again->key() != destination->key() || again->bracketed != destination->bracketed)
-    std::abort();
+  if (!again || again->key() != destination->key() || again->kind != destination->kind) std::abort();
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ std::string store_of(const PolicydConfig& config) { return config.data + "/store
 
 // All that answers are made under besides what is looked up.
 std::string conditions(const PolicydConfig& config, const policy::RuleBook& rules, base::Time now) {
-  std::string out = fmt::format("1 port {}\n", config.delivery.port);
+  std::string out = fmt::format("2 port {}\n", config.delivery.port);
   for (const policyd::Map& map : config.engine.maps) {
     out += fmt::format("map {} report_only {} tlsrpt {} anchors {}\n", map.name, map.options.report_only,
                        map.options.tlsrpt, map.options.anchors_folder);

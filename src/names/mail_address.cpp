@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "base/utf8.hpp"
 #include "names/domain.hpp"
@@ -59,21 +58,6 @@ std::string quote(std::string_view content) {
   return out + '"';
 }
 
-// RFC 5321 4.1.3. General address literals are of no use to a relay and are refused.
-std::optional<std::string> parse_literal(std::string_view s) {
-  const std::string inside(s.substr(1, s.size() - 2));
-  if (inside.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would read up to it
-  unsigned char bytes[16];
-  char text[INET6_ADDRSTRLEN];
-  if (inet_pton(AF_INET, inside.c_str(), bytes) == 1) return "[" + inside + "]";
-  if (inside.size() > 5 && (inside[0] | 32) == 'i' && (inside[1] | 32) == 'p' && (inside[2] | 32) == 'v' &&
-      inside[3] == '6' && inside[4] == ':' && inet_pton(AF_INET6, inside.c_str() + 5, bytes) == 1) {
-    inet_ntop(AF_INET6, bytes, text, sizeof text);
-    return "[IPv6:" + std::string(text) + "]";
-  }
-  return std::nullopt;
-}
-
 // Where the '@' stands that parts local-part and domain.
 std::size_t find_at(std::string_view text) {
   if (!text.starts_with('"')) return text.find('@');
@@ -87,7 +71,24 @@ std::size_t find_at(std::string_view text) {
   return std::string_view::npos;
 }
 
+bool in_brackets(std::string_view s) { return s.size() > 2 && s.front() == '[' && s.back() == ']'; }
+
 }  // namespace
+
+std::optional<std::string> address_literal(std::string_view text) {
+  if (!in_brackets(text)) return std::nullopt;
+  const std::string inside(text.substr(1, text.size() - 2));
+  if (inside.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would read up to it
+  unsigned char bytes[16];
+  char written[INET6_ADDRSTRLEN];
+  if (inet_pton(AF_INET, inside.c_str(), bytes) == 1) return "[" + inside + "]";
+  if (inside.size() > 5 && (inside[0] | 32) == 'i' && (inside[1] | 32) == 'p' && (inside[2] | 32) == 'v' &&
+      inside[3] == '6' && inside[4] == ':' && inet_pton(AF_INET6, inside.c_str() + 5, bytes) == 1) {
+    inet_ntop(AF_INET6, bytes, written, sizeof written);
+    return "[IPv6:" + std::string(written) + "]";
+  }
+  return std::nullopt;
+}
 
 bool is_utf8(std::string_view s) {
   while (!s.empty()) {
@@ -123,8 +124,8 @@ base::Result<MailAddress> MailAddress::parse(std::string_view text) {
   // RFC 5321 4.5.3.1.1
   if (local.size() > 64) return bad("the local-part has more than 64 octets");
   const std::string_view right = text.substr(at + 1);
-  if (right.size() > 2 && right.front() == '[' && right.back() == ']') {
-    const auto literal = parse_literal(right);
+  if (in_brackets(right)) {
+    const auto literal = address_literal(right);
     if (!literal) return bad("the address literal is neither [192.0.2.1] nor [IPv6:2001:db8::1]");
     return MailAddress(std::move(local), *literal);
   }

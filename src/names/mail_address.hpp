@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,10 @@ class MailAddress {
   std::string local_;
   std::string domain_;
 };
+
+// RFC 5321 4.1.3: "[192.0.2.1]" or "[IPv6:2001:db8::1]" in the form that MailAddress has it in; nothing: it
+// is none. General address literals are of no use to a relay and are refused.
+std::optional<std::string> address_literal(std::string_view text);
 
 // Well-formed UTF-8 (RFC 3629), no overlong forms, no surrogates.
 bool is_utf8(std::string_view text);

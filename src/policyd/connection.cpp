@@ -129,11 +129,7 @@ void Connection::answer_one(std::string_view payload, base::Time now) {
 
 void Connection::look_up(Profile profile, std::string_view name, base::Time now) {
   const auto destination = socketmap::Destination::parse(name);
-  if (!destination) {
-    return destination.error().code == "socketmap.no_domain"
-               ? reply(socketmap::kNotFound)
-               : reply(socketmap::permanent(destination.error().detail));
-  }
+  if (!destination) return reply(socketmap::reply_to(destination.error()));
   std::string domain = destination->key();
   if (domain != name && desk_.answers.find(profile, domain, now, desk_.reply)) {
     desk_.counts.ready.fetch_add(1, std::memory_order_relaxed);

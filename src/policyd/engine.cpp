@@ -116,8 +116,7 @@ io::Task<void> Engine::end() {
 void Engine::find(Profile profile, const std::string& key, Tell tell) {
   ++stats_.asked;
   const auto parsed = socketmap::Destination::parse(key);
-  if (!parsed && parsed.error().code == "socketmap.no_domain") return tell(std::string(socketmap::kNotFound));
-  if (!parsed) return tell(socketmap::temporary(parsed.error().detail));
+  if (!parsed) return tell(socketmap::reply_to(parsed.error()));
   if (profile >= settings_.maps.size()) return tell(socketmap::permanent("there is no such map"));
   std::string ready;
   if (parts_.answers.find(profile, parsed->key(), parts_.clock.now(), ready)) return tell(std::move(ready));

@@ -175,7 +175,30 @@ TEST_F(EngineTest, EveryFormOfANextHopIsTold) {
   EXPECT_THAT(tell("[a.must.test]:587"), testing::AnyOf(StartsWith("OK encrypt"), StartsWith("TEMP ")));
   EXPECT_THAT(tell("a.must.test:587"), StartsWith("OK encrypt"));
   EXPECT_EQ(tell(".must.test"), "NOTFOUND ");
-  EXPECT_THAT(tell("a.must.test:what"), StartsWith("TEMP "));
+  EXPECT_THAT(tell("a.must.test:what"), StartsWith("PERM "));
+  EXPECT_THAT(tell("a b.must.test"), StartsWith("PERM "));
+}
+
+TEST_F(EngineTest, AnAddressIsHeldToTheRulesForAll) {
+  for (const char* key :
+       {"[192.0.2.1]", "192.0.2.1", "[192.0.2.1]:587", "[IPv6:2001:db8::1]", "[2001:db8::2]"})
+    EXPECT_EQ(tell(key), "NOTFOUND ") << key;
+  rule("*");
+  engine->all_changed("two");
+  names.silence("");  // it is in no DNS
+  for (const char* key :
+       {"[192.0.2.1]", "192.0.2.1", "[192.0.2.1]:587", "[IPv6:2001:db8::1]", "[2001:db8::2]"})
+    EXPECT_EQ(tell(key), "OK encrypt") << key;
+  EXPECT_EQ(engine->stats().cold, 8U) << "each in its forms once, before and after";
+}
+
+// A forged denial leaves Postfix, which has found a host of its own, to its own level.
+TEST_F(EngineTest, ARuleBindsADomainThatTheDnsDenies) {
+  EXPECT_EQ(tell("nowhere.test"), "NOTFOUND ");
+  EXPECT_THAT(tell("nowhere.must.test"), StartsWith("TEMP "));
+  rule("*");
+  engine->all_changed("two");
+  EXPECT_THAT(tell("nowhere.test"), StartsWith("TEMP "));
 }
 
 TEST_F(EngineTest, ABrokenResolverIsNoMissingPolicy) {

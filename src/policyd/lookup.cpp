@@ -9,15 +9,17 @@
 namespace pinnace::policyd {
 namespace {
 
+using socketmap::Destination;
+
 // What the operator of Postfix named himself: no MX is asked for (docs/decisions/0007).
-base::Result<discovery::DomainFacts> host_facts(const socketmap::Destination& key, std::uint16_t port) {
+base::Result<discovery::DomainFacts> host_facts(const Destination& key, std::uint16_t port) {
   using Route = discovery::FixedRoute;
-  auto hop = discovery::NextHop::parse(fmt::format("{}:{}", key.domain.str(), port));
+  auto hop = discovery::NextHop::parse(fmt::format("{}:{}", key.name, port));
   if (!hop) return std::unexpected(hop.error());
-  const auto whom = policy::NamePattern::parse(key.domain.str());
+  const auto whom = policy::NamePattern::parse(key.name);
   if (!whom) return std::unexpected(whom.error());
   discovery::DomainFacts out;
-  out.domain = key.domain.str();
+  out.domain = key.name;
   out.route = std::make_shared<const Route>(*whom, Route::Protocol::smtp, std::vector{std::move(*hop)});
   out.hosts = out.route->hosts;
   out.sts = std::make_shared<const discovery::StsFound>();
@@ -38,7 +40,7 @@ void add_ends(const std::optional<pins::PinSet>& set, std::vector<base::Time>& t
 
 }  // namespace
 
-Lookup::Lookup(io::Loop& loop, discovery::Gatherer gatherer, socketmap::Destination key, std::uint16_t port)
+Lookup::Lookup(io::Loop& loop, discovery::Gatherer gatherer, Destination key, std::uint16_t port)
     : loop_(loop), gatherer_(std::move(gatherer)), key_(std::move(key)), port_(port), timer_(loop) {}
 
 io::Task<void> Lookup::run(std::shared_ptr<Lookup> self, base::Milliseconds timeout) {
@@ -54,10 +56,10 @@ void Lookup::end() {
 }
 
 io::Task<void> Lookup::gather(std::shared_ptr<Lookup> self) {
-  if (self->key_.bracketed) {
+  if (self->key_.kind == Destination::Kind::host) {
     self->domain_ = host_facts(self->key_, self->port_);
   } else {
-    auto found = co_await self->gatherer_.domain(self->key_.domain.str());
+    auto found = co_await self->gatherer_.domain(self->key_.name);
     self->domain_ = std::move(found);
   }
   const auto& domain = *self->domain_;
@@ -83,11 +85,19 @@ io::Task<void> Lookup::gather_host(std::shared_ptr<Lookup> self, std::size_t at)
   if (--self->left_ == 0) self->end();
 }
 
-// Of a domain without hosts.
+// A rule of the operator's, whatever the DNS says.
+bool Lookup::ruled() const {
+  const policy::RuleBook& rules = *gatherer_.rules();
+  const auto binds = [](const auto& rule) { return rule && rule->binds(); };
+  return binds(rules.for_domain(key_.name)) || binds(rules.for_host(key_.name));
+}
+
+// Of a domain without hosts. Postfix asks when it has found a host to connect to: where that could be held to
+// anything, the two answers of the DNS are not to be chosen from.
 postfix::DomainKnown Lookup::none(base::Time now, bool bound) const {
   using Kind = postfix::DomainKnown::Kind;
   postfix::DomainKnown out;
-  out.domain = key_.domain.str();
+  out.domain = key_.name;
   out.now = now;
   if (!domain_ || !*domain_) {
     out.detail = domain_ ? domain_->error().detail : "the DNS did not answer in time";
@@ -97,9 +107,8 @@ postfix::DomainKnown Lookup::none(base::Time now, bool bound) const {
   out.detail = hosts.detail;
   if (hosts.kind == dns::MailHosts::Kind::failure) return out;
   const auto& sts = (*domain_)->sts;
-  const bool policies = bound || sts->cached || sts->kind == discovery::StsFound::Kind::failure;
-  if (policies && hosts.security != dns::Security::secure) {
-    out.detail += ": this is not secured by DNSSEC, and there are policies to be held to";
+  if (bound || ruled() || sts->cached || sts->kind == discovery::StsFound::Kind::failure) {
+    out.detail += ": and there are policies that any other host would be held to";
     return out;
   }
   out.kind = Kind::no_mail;
@@ -113,10 +122,10 @@ postfix::DomainKnown Lookup::known(base::Time now, bool bound) const {
   const discovery::DomainFacts& domain = **domain_;
   postfix::DomainKnown out;
   out.kind = Kind::hosts;
-  out.domain = key_.domain.str();
+  out.domain = key_.name;
   out.now = now;
   // What the operator of Postfix named needs nobody to vouch for it.
-  out.mx_secure = key_.bracketed || domain.hosts->security == dns::Security::secure;
+  out.mx_secure = key_.kind != Destination::Kind::domain || domain.hosts->security == dns::Security::secure;
   out.sts = domain.sts->cached;
   out.sts_problem = domain.sts->problem;
   for (const Host& host : hosts_) {
@@ -135,7 +144,7 @@ postfix::DomainKnown Lookup::known(base::Time now, bool bound) const {
   // RFC 5321 5.1: a domain that has neither an MX nor an address.
   const bool nowhere = domain.hosts->implicit && hosts_.size() == 1 && hosts_[0].found && !*hosts_[0].found &&
                        hosts_[0].found->error().code == "discovery.no_address";
-  if (nowhere && !bound && !out.sts) {
+  if (nowhere && !bound && !ruled() && !out.sts) {
     out.kind = Kind::no_mail;
     out.detail = out.hosts[0].problem;
   }
@@ -167,14 +176,14 @@ bool Lookup::keeps(const postfix::DomainKnown& known) {
 base::Seconds Lookup::ttl() const {
   base::Seconds out = std::chrono::hours(1);
   if (!domain_ || !*domain_) return out;
-  // What the operator named has no time of its own.
-  if (!key_.bracketed) out = std::min(out, (*domain_)->hosts->ttl);
+  // What the operator named has no time of its own, nor has an address.
+  if (key_.kind == Destination::Kind::domain) out = std::min(out, (*domain_)->hosts->ttl);
   const discovery::StsFound& sts = *(*domain_)->sts;
   if (sts.unsure || !sts.problem.empty()) out = std::min<base::Seconds>(out, sts::kFetchPause);
   for (const Host& host : hosts_) {
     // A host that is left out may be well again soon.
     if (!host.decision) return base::Seconds(0);
-    out = std::min(out, (*host.found)->ttl);
+    if (key_.kind != Destination::Kind::address) out = std::min(out, (*host.found)->ttl);
   }
   return out;
 }
@@ -199,7 +208,7 @@ std::vector<std::string> Lookup::bound_to() const {
     std::string name = known ? (*host.found)->facts.host : gatherer_.binding_name(host.name);
     out.push_back(std::move(name));
   }
-  out.push_back(index_of_domain(key_.domain.str()));
+  out.push_back(index_of_domain(key_.name));
   return out;
 }
 

@@ -48,6 +48,16 @@ void enforced_sts(Facts& f) { f.sts = sts_policy("enforce", "*.x.test"); }
 void pinned(Facts& f) { f.host_pins = set(pins::Scope::host, f.host); }
 void says_stsec(Facts& f) { f.stsec = pins::StsecRecord{f.host, kNow - 1h, kNow + 1h}; }
 
+DomainKnown at_address(const std::function<void(Facts&)>& change = nullptr) {
+  const char* literal = "[IPv6:2001:db8::1]";
+  DomainKnown out = domain({host(literal, [&](Facts& f) {
+    f.domain = literal, f.no_mx = true;
+    if (change) change(f);
+  })});
+  out.domain = literal;
+  return out;
+}
+
 HostKnown seen(HostKnown host, std::vector<SeenChain> chains) {
   host.seen = std::move(chains);
   return host;
@@ -61,6 +71,32 @@ const Row kRows[] = {
        d.kind = DomainKnown::Kind::no_mail, d.detail = "x.test takes no mail (null MX, RFC 7505)";
        return of(d);
      }},
+    {"address", "an address literal: nothing is demanded of it", [] { return of(at_address()); }},
+    {"address-rule-encrypt", "a rule for all domains binds an address too",
+     [] {
+       return of(
+           at_address([](Facts& f) { f.domain_rule = shared(rule(Subject::domain, "*", Level::encrypt)); }));
+     }},
+    {"address-rule-pins", "a rule's pins, without SNI",
+     [] {
+       return of(at_address([](Facts& f) {
+         policy::Rule r = rule(Subject::host, "*");
+         r.pins = {pin(7)};
+         f.host_rule = shared(std::move(r));
+       }));
+     }},
+    {"address-rule-webpki", "no CA vouches for an address by which Postfix could know it",
+     [] {
+       return of(
+           at_address([](Facts& f) { f.domain_rule = shared(rule(Subject::domain, "*", Level::webpki)); }));
+     }},
+    {"address-rule-dane", "an address has no TLSA records",
+     [] {
+       return of(
+           at_address([](Facts& f) { f.domain_rule = shared(rule(Subject::domain, "*", Level::dane)); }));
+     }},
+    {"address-pins", "pins that a probe noted of a host at an address",
+     [] { return of(at_address(pinned)); }},
     {"dns-failure", "the MX answer is forged: nothing is sent",
      [] {
        DomainKnown d = domain({});

@@ -116,9 +116,14 @@ std::string protocols(const View& view) {
   return least ? fmt::format(" protocols=>={}", to_string(*least)) : "";
 }
 
+// The next hop is an address literal: itself its only host.
+bool at_address(const View& view) { return view.known.domain.starts_with('['); }
+
 Telling told(const View& view, const Candidate& chosen) {
   std::string text = chosen.level;
-  if (!chosen.match.empty()) text += fmt::format(" match={} servername=hostname", chosen.match);
+  if (!chosen.match.empty()) text += " match=" + chosen.match;
+  // RFC 6066 3: no address stands in SNI. The relay sends none there either.
+  if (!chosen.match.empty() && !at_address(view)) text += " servername=hostname";
   for (const AnchorFile& file : chosen.files) text += " tafile=" + file.path;
   text += protocols(view);
   Telling out;
@@ -155,13 +160,15 @@ void add_hosts_left_out(Telling& to, const View& view, const Candidate& chosen) 
 std::string impossible(const View& view) {
   std::string out;
   for (const Demands& host : view.hosts) {
-    const std::string why = !host.reachable  ? host.known->problem
-                            : !host.usable() ? host.forbidden
-                            : host.proofs.empty()
-                                ? "Postfix cannot be kept from hosts that must not be used"
-                                : "what is demanded of it together (" + host.known->decision->summary() +
-                                      ") has no one answer, and no certificate was seen "
-                                      "that meets all";
+    const std::string why =
+        !host.reachable  ? host.known->problem
+        : !host.usable() ? host.forbidden
+        : host.proofs.empty()
+            ? "Postfix cannot be kept from hosts that must not be used"
+            : "what is demanded of it together (" + host.known->decision->summary() +
+                  (at_address(view) ? ") has no one answer: no certificate proves an address"
+                                    : ") has no one answer, and no certificate was seen "
+                                      "that meets all");
     out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", host.known->host, why);
   }
   return out;

@@ -102,55 +102,113 @@ TEST(Reply, WhatCannotBeSentIsATemporaryFailure) {
 }
 
 TEST(Destination, HasTheFormsOfTransport5) {
+  using Kind = Destination::Kind;
   const struct {
     const char* key;
     const char* canonical;
-    const char* domain;
-    bool bracketed;
+    const char* name;
+    Kind kind;
     std::optional<std::uint16_t> port;
   } cases[] = {
-      {"example.com", "example.com", "example.com", false, {}},
-      {"Example.COM.", "example.com", "example.com", false, {}},
+      {"example.com", "example.com", "example.com", Kind::domain, {}},
+      {"Example.COM.", "example.com", "example.com", Kind::domain, {}},
       {"b\xc3\xbc"
        "cher.test",
        "xn--bcher-kva.test",
        "xn--bcher-kva.test",
-       false,
+       Kind::domain,
        {}},
-      {"example.com:587", "example.com:587", "example.com", false, 587},
-      {"example.com:submission", "example.com:587", "example.com", false, 587},
-      {"[mx.example.com]", "[mx.example.com]", "mx.example.com", true, {}},
-      {"[MX.example.com]:0025", "[mx.example.com]:25", "mx.example.com", true, 25},
-      {"[mx.example.com]:smtp", "[mx.example.com]:25", "mx.example.com", true, 25},
-      {"[mx.example.com]:smtps", "[mx.example.com]:465", "mx.example.com", true, 465},
-      {"localhost:65535", "localhost:65535", "localhost", false, 65535},
+      {"example.com:587", "example.com:587", "example.com", Kind::domain, 587},
+      {"example.com:submission", "example.com:587", "example.com", Kind::domain, 587},
+      {"[mx.example.com]", "[mx.example.com]", "mx.example.com", Kind::host, {}},
+      {"[MX.example.com]:0025", "[mx.example.com]:25", "mx.example.com", Kind::host, 25},
+      {"[mx.example.com]:smtp", "[mx.example.com]:25", "mx.example.com", Kind::host, 25},
+      {"[mx.example.com]:smtps", "[mx.example.com]:465", "mx.example.com", Kind::host, 465},
+      {"localhost:65535", "localhost:65535", "localhost", Kind::domain, 65535},
+      {"[192.0.2.1]", "[192.0.2.1]", "[192.0.2.1]", Kind::address, {}},
+      {"[192.0.2.1]:587", "[192.0.2.1]:587", "[192.0.2.1]", Kind::address, 587},
+      {"192.0.2.1:smtp", "[192.0.2.1]:25", "[192.0.2.1]", Kind::address, 25},
+      {"192.0.2.1", "[192.0.2.1]", "[192.0.2.1]", Kind::address, {}},
+      {"[IPv6:2001:DB8:0::1]", "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]", Kind::address, {}},
+      {"[ipv6:2001:db8::1]:25", "[IPv6:2001:db8::1]:25", "[IPv6:2001:db8::1]", Kind::address, 25},
+      {"[2001:db8::1]", "[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]", Kind::address, {}},
+      {"[2001:db8::1]:465", "[IPv6:2001:db8::1]:465", "[IPv6:2001:db8::1]", Kind::address, 465},
   };
   for (const auto& c : cases) {
     const auto read = Destination::parse(c.key);
     ASSERT_TRUE(read) << c.key;
     EXPECT_EQ(read->key(), c.canonical);
-    EXPECT_EQ(read->domain.str(), c.domain);
-    EXPECT_EQ(read->bracketed, c.bracketed) << c.key;
+    EXPECT_EQ(read->name, c.name);
+    EXPECT_EQ(read->kind, c.kind) << c.key;
     EXPECT_EQ(read->port, c.port) << c.key;
     EXPECT_EQ(Destination::parse(read->key())->key(), c.canonical);
   }
 }
 
-TEST(Destination, WhatIsNone) {
-  for (const char* key : {"", ".", ".example.com", ".com", "192.0.2.1", "[192.0.2.1]", "[192.0.2.1]:25",
-                          "[2001:db8::1]:25", "[ipv6:2001:db8::1]", "2001:db8::1", "[example.com", "[]",
-                          "[]:25", "a b.test", "a..test", "user@example.com", "*", ":25"}) {
-    const auto read = Destination::parse(key);
-    ASSERT_FALSE(read) << key;
-    EXPECT_EQ(read.error().code, "socketmap.no_domain") << key;
-  }
-  // There is a domain, and a policy for it: "none" would be wrong.
-  for (const char* key : {"example.com:", "example.com:0", "example.com:65536", "example.com:pop3",
-                          "example.com:-1", "example.com:25:25", "[mx.example.com]25",
-                          "[mx.example.com]:", "[mx.example.com]:2 5", "[mx.example.com]x"}) {
-    const auto read = Destination::parse(key);
-    ASSERT_FALSE(read) << key;
-    EXPECT_EQ(read.error().code, "socketmap.port") << key;
+// NOTFOUND leaves Postfix to its own level: told only where no mail goes over a network.
+TEST(Destination, WhatIsNoneIsNoMissingPolicy) {
+  const struct {
+    std::vector<std::string> keys;
+    const char* code;
+    const char* reply;
+  } cases[] = {
+      {{".example.com", ".com", ".Example.COM.",
+        ".b\xc3\xbc"
+        "cher.test",
+        "private/dovecot-lmtp", "/run/lmtp"},
+       "socketmap.no_host",
+       "NOTFOUND "},
+      {{"",
+        ".",
+        "..",
+        "*",
+        ":25",
+        "[]",
+        "[]:25",
+        "[",
+        "]",
+        "[example.com",
+        "[[example.com]]",
+        "a b.test",
+        "a..test",
+        "user@example.com",
+        "[user@example.com]",
+        "-.test",
+        ".192.0.2.1",
+        "192.0.2.01",
+        "192.0.2.1.",
+        "192.0.2.256",
+        "3221225985",
+        "0x7f.1",
+        "host.123",
+        "2001:db8::1",
+        "[192.0.2.1",
+        "[IPv6:192.0.2.1]",
+        "[IPv6:]",
+        "[IPv6:2001:db8::1%lo]",
+        "[general:x]",
+        "\xff.test",
+        "xn--\xc3\xbc.test",
+        std::string(254, 'a'),
+        std::string(99'000, 'x'),
+        std::string(99'000, '['),
+        "a." + std::string(99'000, '.')},
+       "socketmap.key",
+       "PERM "},
+      {{"example.com:", "example.com:0", "example.com:65536", "example.com:pop3", "example.com:-1",
+        "example.com:25:25", "[mx.example.com]25", "[mx.example.com]:", "[mx.example.com]:2 5",
+        "[mx.example.com]x", "[192.0.2.1]x", "[192.0.2.1]:what", "192.0.2.1:", "[IPv6:2001:db8::1]:0",
+        "fe80::1"},
+       "socketmap.port",
+       "PERM "},
+  };
+  for (const auto& c : cases) {
+    for (const std::string& key : c.keys) {
+      const auto read = Destination::parse(key);
+      ASSERT_FALSE(read) << key;
+      EXPECT_EQ(read.error().code, c.code) << key;
+      EXPECT_TRUE(reply_to(read.error()).starts_with(c.reply)) << key;
+    }
   }
 }
 

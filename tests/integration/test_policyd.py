@@ -85,6 +85,30 @@ class Policyd(LabTest):
             with self.subTest(why):
                 self.assertRegex(self.query(key), told)
 
+    # NOTFOUND leaves Postfix to its own level.
+    def test_a_key_that_names_no_domain_is_no_missing_policy(self):
+        service = self.policyd(rule=[{"domain": "*", "tls": "encrypt"}]).start()
+        for key, reply, why in (
+            ("[192.0.2.1]", "OK encrypt", "an address is held to a rule for all"),
+            ("192.0.2.1:587", "OK encrypt", "without brackets, as a transport may have it"),
+            ("[2001:db8::1]", "OK encrypt", "without the tag, as a relayhost has it"),
+            ("[IPv6:2001:db8::1]:587", "OK encrypt", "as a recipient has it"),
+            (".implicit.test", "NOTFOUND ", "a parent: the domain itself was asked for before"),
+            ("private/lmtp", "NOTFOUND ", "a socket of this machine"),
+            ("192.0.2.256", "PERM ", "neither a name nor an address"),
+            ("a b.test", "PERM ", "no name"),
+            ("implicit.test:pop3", "PERM ", "a port that is not known"),
+            ("x" * 90_000, "PERM ", "no name"),
+            ("null.test", "TEMP ", "a host that Postfix found there all the same is held to the rule"),
+        ):
+            with self.subTest(why):
+                self.assertRegex(self.raw(key), f"^{reply}")
+        self.assertRegex(self.raw("implicit.test", "Pinnace"), "^PERM there is no map")
+        self.assertEqual("OK encrypt", service.ask("policyd", "ask", "[192.0.2.1]")["maps"][0]["told"])
+        shown = service.command("policyd", "ask", "[2001:db8::1]")
+        self.assertRegex(shown.stdout, r"^\[IPv6:2001:db8::1\]\n  pinnace is told: OK encrypt\n")
+        self.assertIn("a socket of this machine", service.command("policyd", "ask", "private/lmtp").stderr)
+
     def test_a_report_only_map_demands_nothing(self):
         self.policyd(**{"policyd.profile": [{"name": "report-only", "report_only": True}]}).start()
         self.assertRegex(self.query("good.test"), "^secure")

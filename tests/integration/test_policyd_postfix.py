@@ -6,7 +6,8 @@ import re
 import unittest
 
 from certificates import pin_of
-from lab import MX, MX_ASIDE, Lab
+from lab import MX, MX_ASIDE, PLAIN, Lab
+from programs import wait_for
 from resolver import Resolver
 from scenario import TRIALS
 from sender import Sender
@@ -18,6 +19,9 @@ RECORDS = """
 clear          MX   10 mx.clear
 mx.clear       A    127.77.0.42
 """
+CLEAR = "127.77.0.42"  # no STARTTLS there
+# What the operator of Postfix sends to a host without a name.
+MAIN = f"transport_maps = inline:{{sender.test=smtp:[{PLAIN}], cleartext.test=smtp:[{CLEAR}]:25}}\n"
 FINGERPRINT = r"(?:[0-9a-f]{2}:){31}[0-9a-f]{2}"
 PINS = rf"fingerprint match={FINGERPRINT}(?:\|{FINGERPRINT})* servername=hostname"
 TEMP = "client TLS configuration problem"  # as Postfix calls it
@@ -59,7 +63,7 @@ ATTACKED = {
 class Bookworm(LabTest):
     """With Postfix 3.7, which takes no attributes for reports."""
 
-    TREE, TLSRPT, MAIN = "", "off", ""
+    TREE, TLSRPT, MAIN = "", "off", MAIN
     UNLISTED = None, TEMP
 
     @classmethod
@@ -209,6 +213,47 @@ class Bookworm(LabTest):
             with self.subTest(domain):
                 self.assert_stays(domain, pattern, reason)
 
+    def test_a_rule_for_all_binds_an_address(self):
+        def held_at_addresses(level, told, reason):
+            self.policyd(rule=[{"domain": "*", "tls": level}])
+            for key in f"[{PLAIN}]", f"[{CLEAR}]:25", CLEAR, "[IPv6:2001:db8::1]", "[2001:db8::1]":
+                self.told(key, told)
+            for recipient in "bob@cleartext.test", f"bob@[{CLEAR}]":
+                identity = self.sender.send(recipient)
+                self.sender.wait_for_held(recipient, reason)
+                self.assertIsNone(self.receivers["dane"].find(identity.encode()))
+                self.assertIsNone(self.receivers["sts"].find(identity.encode()))
+            self.sender.forget()
+
+        held_at_addresses("encrypt", "encrypt", "TLS is required")
+        self.assert_once(self.lab.plain, self.sender.send("bob@sender.test"))
+        self.service.stop()
+        held_at_addresses("authenticated", None, TEMP)
+        self.service.stop()
+        keys = self.lab.path("certificates/plain.key"), self.lab.certificates.key("other-address")
+        for key, goes in zip(keys, (True, False)):
+            self.policyd(rule=[{"host": "*", "pins": [key, self.lab.backup_key]}])
+            told = self.told(f"[{PLAIN}]", PINS.removesuffix(" servername=hostname"))
+            identity = self.sender.send("bob@sender.test")
+            if goes:
+                self.assert_once(self.lab.plain, identity)
+                self.assertIn("Verified TLS connection established", self.sender.finger(f"[{PLAIN}]", told))
+            else:
+                self.sender.wait_for_held("bob@sender.test", "not (?:trusted|verified)")
+            self.service.stop()
+
+    # What the DNS denies Postfix finds out itself, and asks for no policy: TEMP is for whom it found all the same.
+    def test_a_rule_for_all_holds_no_mail_to_nowhere(self):
+        self.policyd(rule=[{"domain": "*", "tls": "encrypt"}])
+        asked = self.service.ask("policyd", "stats")["requests"]
+        for domain, reason in (("null", "does not accept mail"), ("nowhere", "(?:not found|Host or domain name)")):
+            self.sender.send(f"bob@{domain}.test")
+            line = rf"to=<bob@{domain}\.test>.* status=bounced .*{reason}"
+            wait_for(lambda line=line: re.search(line, self.log()), lambda: f"{line}\n{self.log()[-1500:]}")
+        self.assertEqual(asked, self.service.ask("policyd", "stats")["requests"])
+        for domain in "null", "nowhere":
+            self.told(f"{domain}.test", None)
+
     def test_pins_and_dane_both_bind(self):
         self.policyd()
         self.pin("mx.dane.test", self.lab.dane.pair[1], self.lab.backup_key)
@@ -259,7 +304,7 @@ class Trixie(Bookworm):
     TREE, TLSRPT = "trixie", "on"
     # So that it can report it.
     UNLISTED = r"secure match=mx\.elsewhere\.test servername=hostname", "server unavailable"  # none matches an mx_host_pattern
-    MAIN = "smtp_tlsrpt_enable = yes\nsmtp_tlsrpt_socket_name = private/tlsrpt\n"
+    MAIN = MAIN + "smtp_tlsrpt_enable = yes\nsmtp_tlsrpt_socket_name = private/tlsrpt\n"
 
     def test_a_policy_is_told_for_the_reports(self):
         self.policyd()
