@@ -132,10 +132,7 @@ Telling told(const View& view, const Candidate& chosen) {
     // Newer ones of Postfix put the policy's patterns in the place of `match`
     // (smtp_tls_enforce_sts_mx_patterns): never where more is demanded than these.
     if (chosen.policy_alone) {
-      const std::string attributes = tlsrpt_attributes(*view.known.sts, view.known.now);
-      text += attributes;
-      if (!attributes.empty() && !chosen.policy_failure.empty())
-        text += " policy_failure=" + chosen.policy_failure;
+      text += tlsrpt_attributes(*view.known.sts, view.known.now, chosen.policy_failure);
     } else {
       notes.push_back("no TLSRPT attributes: not the MTA-STS policy alone decides");
     }

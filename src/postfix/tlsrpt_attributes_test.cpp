@@ -36,6 +36,16 @@ TEST(TlsrptAttributes, SayThePolicy) {
                           Pair("policy_string", "mx: *.y.test"), Pair("policy_string", "max_age: 86400")));
 }
 
+// Of a host that matches no mx_host_pattern Postfix 3.10 reports nothing: it does not connect to it.
+TEST(TlsrptAttributes, OfAFailureNameNoPatterns) {
+  EXPECT_THAT(
+      *attributes_of(tlsrpt_attributes(sts_policy("enforce", "mx.x.test"), kNow, "validation-failure")),
+      ElementsAre(Pair("policy_type", "sts"), Pair("policy_domain", "x.test"), Pair("policy_ttl", "300"),
+                  Pair("policy_failure", "validation-failure"), Pair("policy_string", "version: STSv1"),
+                  Pair("policy_string", "mode: enforce"), Pair("policy_string", "mx: mx.x.test"),
+                  Pair("policy_string", "max_age: 86400")));
+}
+
 TEST(TlsrptAttributes, LiveNoLongerThanThePolicy) {
   const sts::Cached policy = sts_policy("enforce", "mx.x.test");
   EXPECT_EQ(attributes_of(tlsrpt_attributes(policy, policy.expires() - 42s))->at(2).second, "42");

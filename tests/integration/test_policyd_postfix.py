@@ -1,8 +1,10 @@
 """Real Postfix as the sender, held to the receivers' policies by `pinnace policyd`: that of Debian 12, and the one of
 the release after it, which is told what its TLS reports say of the policy besides."""
 
+import json
 import os
 import re
+import socket
 import unittest
 
 from certificates import pin_of
@@ -18,7 +20,10 @@ ENDPOINT = "127.77.0.55:8461"
 RECORDS = """
 clear          MX   10 mx.clear
 mx.clear       A    127.77.0.42
-"""
+""" + "".join(
+    f'_smtp._tls.{domain} TXT "v=TLSRPTv1; rua=mailto:reports@{domain}.test"\n'
+    for domain in ("good", "wildcard", "wrongname", "unlisted", "kept", "dane", "wrongtlsa", "plain", "several")
+)
 CLEAR = "127.77.0.42"  # no STARTTLS there
 # What the operator of Postfix sends to a host without a name.
 MAIN = f"transport_maps = inline:{{sender.test=smtp:[{PLAIN}], cleartext.test=smtp:[{CLEAR}]:25}}\n"
@@ -46,6 +51,20 @@ REFUSED = (
     ("wrongname", r"secure match=mx\.wrongname\.test servername=hostname", "not verified", "another's name"),
     ("selfsigned", r"secure match=mx\.selfsigned\.test servername=hostname", "not (?:trusted|verified)", "no CA"),
     ("danefails", "dane-only", "not verified", "RFC 8461 2: MTA-STS never saves a failed DANE"),
+)
+# As libtlsrpt numbers them (its tlsrpt.h), by the names of RFC 8460 4.4 and 4.3.
+DANE, STS, NO_POLICY = 1, 2, 9
+HOST_MISMATCH, NOT_TRUSTED, VALIDATION_FAILURE = 202, 203, 205
+REPORTS = (
+    # recipient domain, type of the policy, its domain, its patterns, what failed, why
+    ("good", STS, "good.test", ["mx.good.test"], None, "MTA-STS"),
+    ("wildcard", STS, "wildcard.test", ["*.wildcard.test"], None, "its patterns as they are, whatever matched"),
+    ("wrongname", STS, "wrongname.test", ["mx.wrongname.test"], HOST_MISMATCH, "another's name"),
+    ("unlisted", STS, "unlisted.test", None, VALIDATION_FAILURE, "RFC 8460 4.3.2.2: no host is listed"),
+    ("dane", DANE, "mx.dane.test", None, None, "Postfix's own: the TLSA base domain"),
+    ("wrongtlsa", DANE, "mx.wrongtlsa.test", None, NOT_TRUSTED, "another key's TLSA record"),
+    ("plain", NO_POLICY, "plain.test", None, None, "pins have no type in RFC 8460"),
+    ("several", NO_POLICY, "several.test", None, NOT_TRUSTED, "other pins"),
 )
 # What Postfix says of what the demo's attacker does under pins.
 ATTACKED = {
@@ -303,8 +322,50 @@ class Trixie(Bookworm):
 
     TREE, TLSRPT = "trixie", "on"
     # So that it can report it.
-    UNLISTED = r"secure match=mx\.elsewhere\.test servername=hostname", "server unavailable"  # none matches an mx_host_pattern
+    UNLISTED = r"secure match=mx\.elsewhere\.test servername=hostname", "not verified"
     MAIN = MAIN + "smtp_tlsrpt_enable = yes\nsmtp_tlsrpt_socket_name = private/tlsrpt\n"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        path = os.path.join(cls.sender.folder, "queue", "private", "tlsrpt")
+        cls.reports = cls.enterClassContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        cls.reports.bind(path)
+        os.chmod(path, 0o666)
+        cls.reports.settimeout(20)
+
+    def reported(self, domain):
+        """The policy in the next datagram about the domain, and its one failure, or None."""
+        while True:
+            report = json.loads(self.reports.recv(1 << 20))
+            if report["d"] == f"{domain}.test":
+                break
+        self.assertEqual(f"v=TLSRPTv1; rua=mailto:reports@{domain}.test", report["pr"])
+        (found,) = report["policies"]
+        failures = found.get("failure-details", [])
+        self.assertEqual(found["f"], len(failures))
+        return found, failures[0]["c"] if failures else None
+
+    def test_what_is_reported_is_what_was_told(self):
+        self.policyd(rule=[{"domain": "several.test", "pins": [self.lab.backup_key]}])
+        self.pin("mx.plain.test", self.lab.path("certificates/plain.key"), self.lab.backup_key)
+        self.told("plain.test", PINS)
+        for domain, kind, of, patterns, failed, why in REPORTS:
+            with self.subTest(domain, why=why):
+                wait_for(lambda domain=domain: self.sender.told(f"{domain}.test"), f"{domain} to be told")
+                self.sender.send(f"bob@{domain}.test")
+                found, failure = self.reported(domain)
+                self.assertEqual((kind, of), (found["policy-type"], found["policy-domain"]))
+                self.assertEqual((patterns, failed), (found.get("mx-host"), failure))
+                strings = found.get("policy-string", [])
+                if kind == STS:
+                    listed = (patterns or ["mx.elsewhere.test"])[0]
+                    expected = ["version: STSv1", "mode: enforce", f"mx: {listed}", "max_age: 86400"]
+                    self.assertEqual(expected, strings)
+                elif kind == DANE:
+                    self.assertRegex(" ".join(strings), "^3 1 1 [0-9A-F]{64}$")
+                else:
+                    self.assertEqual([], strings)
 
     def test_a_policy_is_told_for_the_reports(self):
         self.policyd()
@@ -321,6 +382,7 @@ class Trixie(Bookworm):
             "x-3: policy_failure=validation-failure } policy_type=no-policy-found {",
             "x-4: match=evil.test",
             "x-5: gr\u00fc\u00df",
+            'x-6: "quoted", back\\slash, a=b   c',
         )
         self.lab.sts.change_policy("kept", policy("mx.kept.test", more=lines))
         self.policyd()
@@ -331,4 +393,8 @@ class Trixie(Bookworm):
         self.assertNotIn("evil", outside)
         self.assertNotRegex(outside, r"[{}]|policy_failure|no-policy-found")
         self.assertEqual(1, outside.count("match="))
+        found, failure = self.reported("kept")
+        self.assertEqual((STS, None), (found["policy-type"], failure))
+        expected = ["version: STSv1", "mode: enforce", "mx: mx.kept.test", "max_age: 86400", lines[3]]
+        self.assertEqual([*expected, lines[5]], found["policy-string"])
         self.assertNotRegex(self.log(), "unsupported|invalid attribute|bad attribute|policy attribute")
