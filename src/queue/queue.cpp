@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "queue/body_rows.hpp"
 
 namespace pinnace::queue {
 namespace {
@@ -21,46 +22,6 @@ constexpr std::size_t kDueAtOnce = 20'000;
 // There once `schedule` has a row of each message; a store of before the table lacks it.
 constexpr std::string_view kSummarized = "summarized";
 constexpr std::string_view kTurnKey = "turn_key";
-
-// While an operator changes a message it is leased in this name, so that nobody reads or tries what is on
-// disk meanwhile.
-constexpr const char* kOperator = "";
-
-std::string row_key(MessageId id, std::uint32_t n) {
-  std::string key = id.key();
-  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(n >> shift & 255);
-  return key;
-}
-
-// Marks rows of a message that is still being received, so that a restart finds them.
-std::string receiving_key(MessageId id) { return "receiving/" + id.key(); }
-
-void erase_rows(store::Batch& batch, MessageId id) {
-  batch.erase_range(Table::bodies, id.key(), MessageId{id.value + 1}.key());
-}
-
-std::shared_ptr<Message> make_message(MessageId id, base::Time now, const Envelope& envelope) {
-  auto message = std::make_shared<Message>();
-  message->id = id;
-  message->reverse_path = envelope.reverse_path;
-  message->smtputf8 = envelope.smtputf8;
-  message->tls_wish = envelope.tls_wish;
-  message->client = envelope.client;
-  message->envid = envelope.envid;
-  message->ret = envelope.ret;
-  message->priority = envelope.priority;
-  message->route = envelope.route;
-  message->arrived = now;
-  for (const EnvelopeRecipient& to : envelope.recipients) {
-    Recipient recipient;
-    recipient.address = to.address;
-    recipient.notify = to.notify;
-    recipient.orcpt = to.orcpt;
-    recipient.next_attempt = now;
-    message->recipients.push_back(std::move(recipient));
-  }
-  return message;
-}
 
 }  // namespace
 
@@ -86,15 +47,6 @@ base::Result<std::unique_ptr<Queue>> Queue::open(io::Loop& loop, store::Database
 }
 
 namespace {
-
-io::Task<void> clear_rows(store::Database* db, MessageId id) {
-  store::Batch batch = db->batch();
-  erase_rows(batch, id);
-  batch.erase(Table::meta, receiving_key(id));
-  const auto done =
-      co_await db->commit(std::move(batch), store::Durability::buffered, store::Purpose::removes);
-  if (!done) base::log_warning("queue_clear_failed", {{"id", id.str()}, {"detail", done.error().detail}});
-}
 
 // An id holds the time of arrival (new_id).
 base::Time arrival_of(MessageId id) {
@@ -150,7 +102,7 @@ base::Result<> Queue::load() {
   });
   if (!scanned) return scanned;
   if (!result) return result;
-  const std::string prefix = "receiving/";
+  const std::string prefix(kReceiving);
   return db_.scan(Table::meta, prefix, [&](std::string_view key, std::string_view) {
     const MessageId id{id_of_key(key.substr(prefix.size()))};
     last_id_ = std::max(last_id_, id.value);
@@ -274,8 +226,8 @@ base::Result<std::optional<Work>> Queue::lease(Line::Entry entry, const std::str
   if (!message) return std::unexpected(message.error());
   if (!*message || (*message)->held) return std::optional<Work>();
   const auto active = active_.find(entry.id.value);
-  const bool taken =
-      active != active_.end() && (active->second.leases(destination) || active->second.leases(kOperator));
+  const bool taken = active != active_.end() &&
+                     (active->second.leases(destination) || active->second.leases(Active::kOperator));
   if (taken) return std::optional<Work>();
   Work work{*message, domain_of(destination), destination, {}, false};
   base::Time due = base::Time::max();
@@ -470,171 +422,8 @@ base::Result<std::optional<Message>> Queue::find(MessageId id) const {
   return *message ? std::optional<Message>(**message) : std::nullopt;
 }
 
-base::Result<bool> Queue::retry(MessageId id) {
-  const auto message = read(id);
-  if (!message) return std::unexpected(message.error());
-  if (!*message || (*message)->held) return false;
-  for (const Summary::Waiting& w : Summary::of(**message).waiting) {
-    const auto active = active_.find(id.value);
-    const bool under_way = active != active_.end() && active->second.leases(w.destination);
-    if (!under_way) agenda_.add_front({id, true}, w.destination);
-  }
-  return true;
-}
-
-std::size_t Queue::retry_all() { return agenda_.force_all(); }
-
-io::Task<base::Result<bool>> Queue::remove(MessageId id) {
-  std::vector<MessageId> one{id};
-  const auto done = co_await operate({Operation::Kind::remove}, std::move(one));
-  if (!done) co_return std::unexpected(done.error());
-  if (!done->busy.empty()) {
-    co_return base::fail("queue.busy", "message " + id.str() + " is being delivered right now: try again");
-  }
-  co_return !done->changed.empty();
-}
-
-namespace {
-
-// False: it is so already.
-bool change(Message& message, const Operation& operation, base::Time now) {
-  using Kind = Operation::Kind;
-  switch (operation.kind) {
-    case Kind::hold:
-    case Kind::release:
-      if (message.held == (operation.kind == Kind::hold)) return false;
-      message.held = operation.kind == Kind::hold;
-      return true;
-    case Kind::priority:
-      if (message.priority == operation.priority) return false;
-      message.priority = operation.priority;
-      return true;
-    case Kind::requeue:
-      for (Recipient& r : message.recipients) {
-        if (r.state != RecipientState::waiting) continue;
-        r.attempts = 0;
-        r.next_attempt = now;
-      }
-      break;
-    case Kind::remove:
-      break;
-  }
-  return true;
-}
-
-}  // namespace
-
-io::Task<base::Result<Operated>> Queue::operate(Operation operation, std::vector<MessageId> ids) {
-  using Kind = Operation::Kind;
-  Operated out;
-  base::Result<> unread;
-  store::Batch batch = db_.batch();
-  for (const MessageId id : ids) {
-    const auto message = read(id);
-    if (!message) unread = std::unexpected(message.error());
-    // One that has ended is about to leave.
-    if (!message || !*message || Summary::of(**message).waiting.empty()) continue;
-    const auto active = active_.find(id.value);
-    const bool under_way = active != active_.end() && !active->second.leased.empty();
-    const bool alone = operation.kind == Kind::requeue || operation.kind == Kind::remove;
-    if (under_way && (alone || active->second.leases(kOperator))) {
-      out.busy.push_back(id);
-      continue;
-    }
-    if (!change(**message, operation, now())) continue;
-    Active& mine = active_[id.value];
-    mine.message = *message;
-    mine.leased.emplace_back(kOperator);
-    out.changed.push_back(id);
-    if (operation.kind == Kind::hold) ++held_;
-    if (operation.kind == Kind::release) --held_;
-    if (operation.kind == Kind::remove) {
-      held_ -= (*message)->held ? 1 : 0;
-      erase(batch, **message);
-    } else {
-      put(batch, **message, Summary::of(**message, turn_key_));
-    }
-  }
-  auto done = co_await db_.commit(std::move(batch), store::Durability::synced, store::Purpose::removes);
-  if (operation.kind == Kind::remove) messages_ -= out.changed.size();
-  for (const MessageId id : out.changed) {
-    const auto active = active_.find(id.value);
-    Summary summary = Summary::of(*active->second.message, turn_key_);
-    std::erase_if(summary.waiting, [&](const auto& w) { return active->second.leases(w.destination); });
-    let_go(id, kOperator);
-    if (operation.kind != Kind::remove) enter(id, summary);
-  }
-  if (!done) co_return std::unexpected(done.error());
-  if (!unread) co_return std::unexpected(unread.error());
-  co_return out;
-}
-
 QueueStats Queue::stats() const { return {messages_, held_, agenda_.due()}; }
 
 Queue::Writer Queue::begin(Envelope envelope) { return Writer(*this, std::move(envelope)); }
-
-Queue::Writer::Writer(Queue& queue, Envelope envelope)
-    : queue_(&queue), message_(make_message(queue.new_id(), queue.clock_.now(), envelope)) {}
-
-Queue::Writer::~Writer() {
-  if (!message_ || committed_ || message_->chunks == 0) return;
-  try {
-    queue_->loop_.spawn(clear_rows(&queue_->db_, message_->id));
-  } catch (const std::bad_alloc&) {
-    return;  // the next start clears them
-  }
-}
-
-namespace {
-constexpr std::size_t kRowBytes = 64 << 10;
-}
-
-io::Task<base::Result<>> Queue::Writer::append(std::string_view octets) {
-  message_->size += octets.size();
-  while (!octets.empty()) {
-    const std::size_t n = std::min(octets.size(), kRowBytes - row_.size());
-    row_.append(octets.substr(0, n));
-    octets.remove_prefix(n);
-    if (row_.size() == kRowBytes) {
-      auto flushed = co_await flush();
-      if (!flushed) co_return flushed;
-    }
-  }
-  co_return base::Result<>{};
-}
-
-io::Task<base::Result<>> Queue::Writer::flush() {
-  store::Batch batch = queue_->db_.batch();
-  if (message_->chunks == 0) batch.put(Table::meta, receiving_key(message_->id), "");
-  batch.put(Table::bodies, row_key(message_->id, message_->chunks), row_);
-  ++message_->chunks;
-  row_.clear();
-  co_return co_await queue_->db_.commit(std::move(batch), store::Durability::buffered);
-}
-
-io::Task<base::Result<MessageId>> Queue::Writer::commit(BodyFacts facts) {
-  message_->body_8bit = facts.eight_bit;
-  message_->body_binary = facts.binary;
-  // RFC 8689 4.1: REQUIRETLS was asked for: the header field is ignored.
-  const bool waived = facts.tls_required_no && message_->tls_wish == TlsWish::none;
-  if (waived) message_->tls_wish = TlsWish::waive;
-  store::Batch batch = queue_->db_.batch();
-  if (message_->chunks > 0) batch.erase(Table::meta, receiving_key(message_->id));
-  std::shared_ptr<const std::string> fresh;
-  if (!row_.empty()) {
-    batch.put(Table::bodies, row_key(message_->id, message_->chunks), row_);
-    if (message_->chunks == 0) fresh = std::make_shared<const std::string>(std::move(row_));
-    ++message_->chunks;
-  }
-  const Summary summary = Summary::of(*message_, queue_->turn_key_);
-  queue_->put(batch, *message_, summary);
-  auto done = co_await queue_->db_.commit(std::move(batch), store::Durability::synced);
-  if (!done) co_return std::unexpected(done.error());
-  committed_ = true;
-  ++queue_->messages_;
-  queue_->keep_fresh(message_, std::move(fresh));
-  queue_->enter(message_->id, summary);
-  co_return message_->id;
-}
 
 }  // namespace pinnace::queue

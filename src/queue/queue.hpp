@@ -14,33 +14,12 @@
 #include <unordered_map>
 
 #include "queue/agenda.hpp"
+#include "queue/envelope.hpp"
 #include "queue/schedule.hpp"
 #include "queue/summary.hpp"
 #include "store/database.hpp"
 
 namespace pinnace::queue {
-
-struct EnvelopeRecipient {
-  std::string address;
-  names::Notify notify;
-  std::string orcpt;  // as in Recipient
-
-  EnvelopeRecipient(std::string a) : address(std::move(a)) {}  // NOLINT: an address alone is one
-  EnvelopeRecipient(std::string a, names::Notify n, std::string o)
-      : address(std::move(a)), notify(n), orcpt(std::move(o)) {}
-};
-
-struct Envelope {
-  std::string reverse_path;
-  std::vector<EnvelopeRecipient> recipients;
-  bool smtputf8 = false;
-  TlsWish tls_wish = TlsWish::none;
-  std::string client;  // who hands it in, for the operator
-  std::string envid;   // this and the following as in Message
-  names::Return ret = names::Return::unset;
-  Priority priority = Priority::normal;
-  std::string route;
-};
 
 // What is known of a message only at its text's end.
 struct BodyFacts {
@@ -186,6 +165,10 @@ class Queue {
 
  private:
   struct Active {  // worked on, or fresh
+    // While an operator changes a message it is leased in this name, so that nobody reads or tries what is on
+    // disk meanwhile.
+    static constexpr const char* kOperator = "";
+
     std::shared_ptr<Message> message;
     std::shared_ptr<const std::string> body;  // a fresh small body
     std::vector<std::string> leased;          // destinations under way
