@@ -60,7 +60,7 @@ class Sender(Postfix):
     """`tree` is a Debian in which a Postfix is installed; without it the lab's own is run."""
 
     def __init__(self, lab, resolver, maps, tree="", main=""):
-        self.lab, self.resolver, self.tree = lab, resolver, tree
+        self.lab, self.resolver, self.tree, self.maps = lab, resolver, tree, maps
         self.sent = 0
         super().__init__(
             lab.watchman,
@@ -91,6 +91,13 @@ class Sender(Postfix):
             timeout=60,
             check=False,
         )
+
+    def ask(self, maps):
+        """From now on it asks these for policies."""
+        self.tool("postconf", "-e", f"smtp_tls_policy_maps={maps}")
+        self.program.stop()
+        self.start()
+        self.wait_until_ready()
 
     def told(self, domain):
         """What the policy server tells it of the domain now; "" for nothing, None where it cannot say."""

@@ -3,13 +3,16 @@ the release after it, which is told what its TLS reports say of the policy besid
 
 import json
 import os
+import pwd
 import re
 import socket
+import stat
 import unittest
 
 from certificates import pin_of
 from lab import MX, MX_ASIDE, PLAIN, Lab
 from programs import wait_for
+from postfix import OWNER
 from resolver import Resolver
 from scenario import TRIALS
 from sender import Sender
@@ -102,6 +105,7 @@ class Bookworm(LabTest):
 
     def policyd(self, **changes):
         name = "p-" + re.sub(r"\W", "-", self.id().rsplit(".", 1)[-1])[:40]
+        asked = changes.pop("policyd", {})
         sections = self.lab.relay_sections(name, **changes)
         for section in ("relay", "delivery", "queue"):
             del sections[section]
@@ -110,6 +114,7 @@ class Bookworm(LabTest):
             "data": self.lab.path(name + "-data"),
             "control": name + ".sock",
             "tlsrpt": self.TLSRPT,
+            **asked,
         }
         sections["probe"] = {"hostname": "office.sender.test", "host_pause": "1s"}
         self.service = self.lab.service("policyd", name, sections).start()
@@ -272,6 +277,35 @@ class Bookworm(LabTest):
         self.assertEqual(asked, self.service.ask("policyd", "stats")["requests"])
         for domain in "null", "nowhere":
             self.told(f"{domain}.test", None)
+
+    # As docs/policyd.md has it: in a folder of Postfix's queue, which gives the socket its group, and by the path that
+    # a smtp in a chroot has too.
+    def test_it_is_asked_over_a_socket_of_this_machine(self):
+        folder = os.path.join(self.sender.folder, "queue", "pinnace")
+        os.mkdir(folder)
+        group = pwd.getpwnam(OWNER).pw_gid
+        os.chown(folder, pwd.getpwnam("nobody").pw_uid, group)
+        os.chmod(folder, 0o2750)
+        self.policyd(
+            process={"user": "nobody"},
+            policyd={"listen": [f"unix:{folder}/policyd"], "control": "of-nobody/policyd.sock"},
+        )
+        found = os.stat(f"{folder}/policyd")
+        self.assertEqual((0o660, group), (stat.S_IMODE(found.st_mode), found.st_gid))
+        self.addCleanup(self.sender.ask, self.sender.maps)
+        self.sender.ask("socketmap:unix:pinnace/policyd:pinnace")
+        self.assert_once(self.receivers["sts"], self.sender.send("bob@good.test"))
+        self.assertRegex(self.log(), r"Verified TLS connection established to mx\.good\.test")
+        self.sender.send("bob@wrongname.test")
+        self.sender.wait_for_held("bob@wrongname.test", "not verified")
+        # It goes, and Postfix holds mail; it comes back, and Postfix finds it.
+        self.service.stop()
+        self.assertFalse(os.path.exists(f"{folder}/policyd"))
+        identity = self.sender.send("bob@wildcard.test")
+        self.sender.wait_for_held("bob@wildcard.test", TEMP)
+        self.service.start()
+        self.sender.flush()
+        self.assert_once(self.receivers["sts"], identity)
 
     def test_pins_and_dane_both_bind(self):
         self.policyd()
