@@ -1,11 +1,12 @@
-// The socketmap server of policyd alone, without what looks domains up, for bench/policyd.py:
+// Parts of policyd, for bench/policyd.py:
 //
-//     bench_policyd serve PORT DOMAINS [MICROSECONDS]
+//     bench_policyd serve PORT DOMAINS
 //     bench_policyd memory DOMAINS [SHARE]
+//     bench_policyd engine PORT DOMAINS NAMESERVER@PORT ANCHOR FOLDER
 //
-// serve: answers p0.test and so on as map "pinnace". At each line on standard input all of them are due at
-// once; they are made anew as an engine would, a batch after the other, each of so much CPU; then it says how
-// long that took. memory: what so many domains hold, of which one in SHARE has an answer of its own.
+// serve: the socketmap server alone answers p0.test and so on as map "pinnace". engine: the same, with the
+// engine that looks them up again. memory: what so many domains hold, of which one in SHARE has an answer of
+// its own.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -16,7 +17,7 @@
 #include <string>
 #include <thread>
 
-#include "policyd/answers.hpp"
+#include "policyd/engine.hpp"
 #include "policyd/server.hpp"
 
 namespace {
@@ -47,52 +48,102 @@ policyd::Answer answer(const std::string& of, base::Time refresh) {
           refresh + std::chrono::hours(24), false};
 }
 
-// All are due at once: what an engine does then, with a lookup's work for each.
-void storm(policyd::Answers& answers, std::uint64_t domains, base::Time due, std::chrono::microseconds work) {
-  std::string out;
-  for (std::uint64_t i = 0; i < domains; ++i) {
-    answers.put(0, domain(i), answer(domain(i), due));
-    out.clear();
-    (void)answers.find(0, domain(i), due, out);
-  }
-  std::puts("storm");
-  std::fflush(stdout);
-  const auto start = Steady::now();
-  std::uint64_t refreshed = 0;
-  for (;;) {
-    const auto batch = answers.due(due, kBatch);
-    if (batch.empty()) break;
-    for (const auto& one : batch) {
-      const auto end = Steady::now() + work;
-      while (Steady::now() < end) continue;
-      answers.put(one.profile, one.domain, answer(one.domain, due + std::chrono::hours(1)));
-      ++refreshed;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the loop has other work
-  }
-  fmt::print("{{\"refreshed\": {}, \"seconds\": {:.2f}}}\n", refreshed, seconds_since(start));
+void put_all(policyd::Answers& answers, std::uint64_t domains, base::Time refresh) {
+  for (std::uint64_t i = 0; i < domains; ++i) answers.put(0, domain(i), answer(domain(i), refresh));
+}
+
+policyd::ServerSettings settings_at(std::uint16_t port) {
+  policyd::ServerSettings out;
+  out.listen = {*io::Endpoint::parse(fmt::format("127.0.0.1:{}", port))};
+  out.maps = {"pinnace"};
+  return out;
+}
+
+int failed(const base::Error& error) {
+  fmt::print(stderr, "{}\n", error.detail);
+  return 1;
+}
+
+void say(const std::string& line) {
+  std::puts(line.c_str());
   std::fflush(stdout);
 }
 
-int serve(std::uint16_t port, std::uint64_t domains, std::chrono::microseconds work) {
+int serve(std::uint16_t port, std::uint64_t domains) {
   const base::SystemClock clock;
   policyd::Answers answers(kRoom);
-  for (std::uint64_t i = 0; i < domains; ++i) {
-    answers.put(0, domain(i), answer(domain(i), clock.now() + std::chrono::hours(1)));
-  }
-  policyd::ServerSettings settings;
-  settings.listen = {*io::Endpoint::parse(fmt::format("127.0.0.1:{}", port))};
-  settings.maps = {"pinnace"};
+  put_all(answers, domains, clock.now() + std::chrono::hours(1));
   policyd::Server server(
-      settings, clock, answers,
+      settings_at(port), clock, answers,
       [](policyd::Profile, const std::string&, const policyd::Server::Tell& tell) { tell("NOTFOUND "); });
-  if (const auto started = server.start(); !started) {
-    fmt::print(stderr, "{}\n", started.error().detail);
-    return 1;
-  }
-  std::puts("ready");
-  std::fflush(stdout);
-  for (std::string line; std::getline(std::cin, line);) storm(answers, domains, clock.now(), work);
+  if (const auto started = server.start(); !started) return failed(started.error());
+  say("ready");
+  for (std::string line; std::getline(std::cin, line);) continue;
+  return 0;
+}
+
+// The engine, with the store and a resolver that asks this name server. "storm" on its input: all domains are
+// due at once, and asked for; "count": what became of it so far.
+int engine(std::uint16_t port, std::uint64_t domains, const std::string& name_server,
+           const std::string& anchor, const std::string& folder) {
+  const base::SystemClock clock;
+  io::Loop loop;
+  dns::Settings dns;
+  dns.trust_anchor_file = anchor;
+  dns.stubs = {{"test.", name_server}};
+  auto resolver = dns::Resolver::create(loop, dns);
+  if (!resolver) return failed(resolver.error());
+  auto db = store::Database::open(loop, folder + "/store", {});
+  if (!db) return failed(db.error());
+  discovery::Routes routes(loop, **resolver);
+  discovery::PinStore pins(**db);
+  http::Fetcher fetcher(loop, tls::TrustStore::system(), http::Settings{});
+  discovery::StsPolicies sts(loop, **resolver, db->get(), clock, fetcher);
+  discovery::Gatherer gatherer(clock, routes, sts, &pins, 25);
+  policy::Rule rule(policy::Rule::Subject::domain, *policy::NamePattern::parse("*"));
+  rule.level = policy::Level::encrypt;
+  gatherer.set_rules(std::make_shared<const policy::RuleBook>(*policy::RuleBook::make({rule})));
+  policyd::Answers answers(kRoom);
+  put_all(answers, domains, clock.now() + std::chrono::hours(1));
+  policyd::EngineSettings settings;
+  settings.maps = {{"pinnace", {}}};
+  policyd::Engine engine({loop, clock, gatherer, 25, **db, answers, folder + "/anchors", nullptr}, settings);
+  if (const auto loaded = engine.load("bench"); !loaded) return failed(loaded.error());
+  policyd::Server server(settings_at(port), clock, answers,
+                         [&](policyd::Profile profile, std::string name, policyd::Server::Tell tell) {
+                           loop.post([&engine, profile, name = std::move(name), tell = std::move(tell)] {
+                             engine.find(profile, name, tell);
+                           });
+                         });
+  if (const auto started = server.start(); !started) return failed(started.error());
+  engine.start();
+  const auto storm = [&] {
+    put_all(answers, domains, clock.now());
+    std::string out;
+    for (std::uint64_t i = 0; i < domains; ++i) {
+      out.clear();
+      (void)answers.find(0, domain(i), clock.now(), out);
+    }
+    say("storm");
+  };
+  const auto count = [&] {
+    const policyd::EngineStats stats = engine.stats();
+    std::uint64_t temporary = 0;
+    for (const auto& [what, times] : stats.temporary) temporary += times;
+    say(fmt::format(R"({{"refreshed": {}, "running": {}, "temporary": {}}})", stats.refreshed, stats.running,
+                    temporary));
+  };
+  std::thread commands([&] {
+    for (std::string line; std::getline(std::cin, line);) {
+      if (line == "storm") loop.post(storm);
+      if (line == "count") loop.post(count);
+    }
+    loop.post([&] { loop.stop(); });
+  });
+  say("ready");
+  loop.run();
+  loop.drop_tasks();
+  commands.join();
   return 0;
 }
 
@@ -122,10 +173,14 @@ int main(int argc, char** argv) {
     return argc > at ? std::strtoull(argv[at], nullptr, 10) : otherwise;
   };
   if (argc > 1 && std::strcmp(argv[1], "serve") == 0) {
-    return serve(static_cast<std::uint16_t>(number(2, 8461)), number(3, 100'000),
-                 std::chrono::microseconds(number(4, 100)));
+    return serve(static_cast<std::uint16_t>(number(2, 8461)), number(3, 100'000));
+  }
+  if (argc == 7 && std::strcmp(argv[1], "engine") == 0) {
+    return engine(static_cast<std::uint16_t>(number(2, 0)), number(3, 0), argv[4], argv[5], argv[6]);
   }
   if (argc > 1 && std::strcmp(argv[1], "memory") == 0) return memory(number(2, 10'000'000), number(3, 10));
-  fmt::print(stderr, "bench_policyd serve PORT DOMAINS [MICROSECONDS] | memory DOMAINS [SHARE]\n");
+  fmt::print(stderr,
+             "bench_policyd serve PORT DOMAINS | memory DOMAINS [SHARE] | "
+             "engine PORT DOMAINS NAMESERVER@PORT ANCHOR FOLDER\n");
   return 2;
 }

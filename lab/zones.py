@@ -50,6 +50,7 @@ $TTL 60
 
 NSD = """server:
   ip-address: {nameserver}@53
+  rrl-ratelimit: 0
   username: ""
   database: ""
   zonesdir: "{folder}"

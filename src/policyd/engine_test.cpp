@@ -283,6 +283,32 @@ TEST_F(EngineTest, AnswersAreMadeAnewAheadOfTheirEnd) {
   EXPECT_TRUE(ready("a.must.test"));
 }
 
+TEST_F(EngineTest, AStormIsLookedUpAFewAtATimeWhileAnswersGoOn) {
+  constexpr int kDomains = 200;
+  const auto name = [](int n) { return "s" + std::to_string(n) + ".must.test"; };
+  for (int n = 0; n < kDomains; ++n) add(name(n));
+  settings.lookups = 8;
+  restart();
+  for (int n = 0; n < kDomains; ++n) {
+    ASSERT_TRUE(answers->put(0, name(n), {"OK secure", clock.now(), clock.now() + 1h, false}));
+    ASSERT_TRUE(ready(name(n)));  // it is asked for, and due
+  }
+  std::size_t most = 0;
+  int missing = 0;
+  run_until([&] {
+    most = std::max(most, engine->stats().running);
+    for (int n = 0; n < kDomains; ++n) missing += ready(name(n)) ? 0 : 1;
+    return engine->stats().refreshed == kDomains && engine->stats().running == 0;
+  });
+  EXPECT_LE(most, settings.lookups);
+  EXPECT_GT(most, 0U);
+  EXPECT_EQ(missing, 0) << "told on until the new one is there";
+  for (int n = 0; n < kDomains; ++n) {
+    EXPECT_EQ(names.asked(name(n), dns::Type::mx), 1);
+    EXPECT_EQ(tell(name(n)), "OK encrypt");
+  }
+}
+
 TEST_F(EngineTest, AnUnsignedDenialEndsNoPolicy) {
   EXPECT_THAT(tell("a.must.test"), StartsWith("OK "));
   names.erase("a.must.test", dns::Type::mx);
