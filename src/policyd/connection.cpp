@@ -202,7 +202,7 @@ void Connection::check_time(io::Steady::time_point now) {
     if (waiting.told) continue;
     desk_.counts.timed_out.fetch_add(1, std::memory_order_relaxed);
     waiting.told = true;
-    waiting.reply = socketmap::temporary("the policy is not known yet: it is being looked up");
+    waiting.reply = socketmap::timed_out("the policy is not known yet: it is being looked up");
     wake();
   }
   if (over_ || !waiting_.empty() || now - active_ < desk_.settings.idle_timeout) return;

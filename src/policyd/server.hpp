@@ -21,7 +21,7 @@ struct ServerSettings {
   std::size_t max_connections = 1000;
   std::size_t max_request = 100'000;  // octets, as Postfix has it
   base::Milliseconds idle_timeout = std::chrono::minutes(10);
-  base::Milliseconds answer_timeout = std::chrono::seconds(5);  // for one that is not ready; then TEMP
+  base::Milliseconds answer_timeout = std::chrono::seconds(5);  // for one that is not ready; then TIMEOUT
   std::string socket_mode = "0660";                             // of UNIX sockets
 };
 

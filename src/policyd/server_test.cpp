@@ -232,14 +232,14 @@ TEST_F(ServerTest, TheEndOfTheRequestsIsNotTheEndOfTheAnswers) {
   EXPECT_EQ(client.reply(), "closed");
 }
 
-TEST_F(ServerTest, WhatIsNotToldInTimeIsATemporaryFailure) {
+TEST_F(ServerTest, WhatIsNotToldInTimeIsATimeout) {
   settings.answer_timeout = 50ms;
   start();
   Client client(at());
   client.send(netstring("pinnace b.test") + netstring("pinnace c.test"));
   const Asked b = wait_asked(0);
-  EXPECT_EQ(client.reply().substr(0, 5), "TEMP ");
-  EXPECT_EQ(client.reply().substr(0, 5), "TEMP ");
+  EXPECT_EQ(client.reply().substr(0, 8), "TIMEOUT ");
+  EXPECT_EQ(client.reply().substr(0, 8), "TIMEOUT ");
   EXPECT_EQ(server->stats().timed_out, 2U);
   b.tell("OK b");  // too late, and for nobody else
   EXPECT_EQ(client.ask("pinnace a.test"), "OK encrypt");

@@ -158,6 +158,17 @@ class Policyd(LabTest):
             self.assertLess(time.monotonic() - begun, 1.5)
             self.assertRegex(slow.recv(65536).decode(), r":(OK secure|TEMP |TIMEOUT )")
 
+    def test_a_lookup_that_takes_too_long_is_a_timeout(self):
+        self.policyd(policyd={"answer_timeout": "1s"}).start()
+        os.killpg(self.lab.zones.program.pid, signal.SIGSTOP)
+        try:
+            self.assertRegex(self.raw("wildcard.test"), "^TIMEOUT the policy is not known yet")
+            self.assertEqual("error", self.query("several.test"), "which keeps the mail")
+        finally:
+            os.killpg(self.lab.zones.program.pid, signal.SIGCONT)
+        self.assertEqual(2, self.stats()["timed_out"])
+        wait_for(lambda: self.query("wildcard.test").startswith("secure"), "the lookup to be made again")
+
     def test_rules_bind_at_once(self):
         service = self.policyd().start()
         self.assertEqual("", self.query("implicit.test"))
