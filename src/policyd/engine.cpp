@@ -30,6 +30,8 @@ std::string shown(const Told& told) {
 
 bool temporary(const Told::Reply& reply) { return reply.text.starts_with("TEMP "); }
 
+bool refused(const Told& told) { return std::any_of(told.replies.begin(), told.replies.end(), temporary); }
+
 bool same(const Told& a, const Told& b) {
   return a.replies.size() == b.replies.size() &&
          std::equal(a.replies.begin(), a.replies.end(), b.replies.begin(),
@@ -45,7 +47,9 @@ struct Engine::Flight {
   std::string text;  // the key's
   std::vector<std::function<void(const std::shared_ptr<const Told>&)>> waiting;
   std::shared_ptr<Lookup> lookup;
-  bool again = false;  // what it went by has changed meanwhile
+  bool again = false;   // what it went by has changed meanwhile
+  bool lacks = false;   // the DNS did not say all
+  bool unseen = false;  // what is TEMP would be an answer once its hosts were seen
 };
 
 // However it ends, the next one can begin.
@@ -183,7 +187,6 @@ io::Task<std::shared_ptr<const Told>> Engine::look(FlightPtr flight) {
   constexpr int kMostRounds = 5;
   std::optional<Told> before;
   Told told;
-  bool nothing_new = false;
   int round = 0;
   do {
     flight->again = false;
@@ -196,13 +199,15 @@ io::Task<std::shared_ptr<const Told>> Engine::look(FlightPtr flight) {
     const Lookup& lookup = *flight->lookup;
     postfix::DomainKnown known = lookup.known(parts_.clock.now(), bound);
     if (parts_.prober && port == parts_.port) lookup.probe(*parts_.prober, known);
-    nothing_new = Lookup::failed(known);
+    const bool nothing_new = Lookup::failed(known);
+    flight->lacks = Lookup::failed_in_part(known);
     told = co_await tell_maps(flight, std::move(known));
-    if (nothing_new) {
-      if (auto older = told_on(told, before)) told = std::move(*older);
-    }
+    if (!refused(told)) continue;
+    if (auto older = nothing_new ? told_on(told, before) : held(*flight, told, before))
+      told = std::move(*older);
   } while (flight->again && ++round < kMostRounds);
-  publish(told, before, nothing_new);
+  // What was told before holds on while the DNS is broken, and no longer.
+  publish(told, before, !flight->lacks);
   co_return std::make_shared<const Told>(std::move(told));
 }
 
@@ -213,7 +218,7 @@ io::Task<Told> Engine::tell_maps(FlightPtr flight, postfix::DomainKnown known) {
   out.hosts = flight->lookup->bound_to();
   std::vector<base::Time> ends = flight->lookup->ends();
   std::vector<postfix::AnchorFile> files;
-  bool refused = false;
+  flight->unseen = true;
   for (const Map& map : settings_.maps) {
     postfix::Telling telling = postfix::tell(known, map.options);
     Told::Reply reply;
@@ -232,14 +237,14 @@ io::Task<Told> Engine::tell_maps(FlightPtr flight, postfix::DomainKnown known) {
       files.push_back(std::move(file));
     }
     if (telling.until) ends.push_back(*telling.until);
-    refused = refused || temporary(reply);
+    flight->unseen = flight->unseen && (!temporary(reply) || telling.wants_probe);
     out.replies.push_back(std::move(reply));
   }
   out.kept = Lookup::keeps(known);
   const base::Time end = end_of(known.now, flight->lookup->ttl(), ends);
   out.refresh = known.now + part_of(end - known.now, 0.7, 0.9);
   out.usable = end;
-  if (refused) {
+  if (refused(out)) {
     out.usable = out.refresh = known.now + part_of(2 * kTempLeast, 0.5, 1);
     const char* of = known.kind == postfix::DomainKnown::Kind::failure ? "dns"
                      : Lookup::failed(known)                           ? "hosts"
@@ -284,18 +289,33 @@ std::optional<Told> Engine::told_on(const Told& failed, const std::optional<Told
   return out;
 }
 
-void Engine::publish(const Told& told, const std::optional<Told>& before, bool nothing_new) {
+// What was told is not over yet, and nothing that was noted or forgotten has ended it: a certificate that was
+// seen before a restart, TLSA records that cannot be had this time, are no reason to hold mail back earlier.
+std::optional<Told> Engine::held(const Flight& flight, const Told& told, const std::optional<Told>& before) {
+  const base::Time now = parts_.clock.now();
+  if ((!flight.lacks && !flight.unseen) || !before || before->usable <= now) return std::nullopt;
+  for (const Told::Reply& reply : told.replies) {
+    const Told::Reply* was = before->find(reply.map);
+    if (!was || !anchors_.keep(was->files, before->over())) return std::nullopt;
+    if (temporary(reply) && !was->demanding) return std::nullopt;
+  }
+  Told out = *before;
+  out.refresh = std::min<base::Time>(out.usable, now + part_of(std::chrono::minutes(1), 0.5, 1));
+  return out;
+}
+
+// `forgets`: what is refused now is not told any more while the DNS is broken.
+void Engine::publish(const Told& told, const std::optional<Told>& before, bool forgets) {
   put(told);
   const std::string reason = told.replies.empty() ? "" : told.replies.front().reason;
-  const bool refused = std::any_of(told.replies.begin(), told.replies.end(), temporary);
-  base::log(refused ? base::Level::warning : base::Level::debug, refused ? "told_temporary" : "told",
+  const bool temp = refused(told);
+  base::log(temp ? base::Level::warning : base::Level::debug, temp ? "told_temporary" : "told",
             {{"domain", told.key},
              {"what", shown(told)},
              {"reason", reason},
              {"refresh", base::format_time(told.refresh)}});
-  if (refused) {
-    // What was told before holds on while nothing new is known, and no longer.
-    if (!nothing_new) store_.erase(told.key);
+  if (temp) {
+    if (forgets) store_.erase(told.key);
     return;
   }
   if (before && !same(*before, told)) {

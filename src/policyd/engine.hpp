@@ -97,7 +97,8 @@ class Engine {
   io::Task<std::shared_ptr<const Told>> look(FlightPtr flight);
   io::Task<Told> tell_maps(FlightPtr flight, postfix::DomainKnown known);
   std::optional<Told> told_on(const Told& failed, const std::optional<Told>& before);
-  void publish(const Told& told, const std::optional<Told>& before, bool nothing_new);
+  std::optional<Told> held(const Flight& flight, const Told& told, const std::optional<Told>& before);
+  void publish(const Told& told, const std::optional<Told>& before, bool forgets);
   void put(const Told& told);
   void forget(const std::string& key);
   io::Task<void> forget_served_by(std::string host);

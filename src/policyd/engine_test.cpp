@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "dns/name_server_fixture.hpp"
+#include "policyd/lookup.hpp"
 
 namespace pinnace::policyd {
 namespace {
@@ -66,9 +67,9 @@ class EngineTest : public testing::Test {
     names.set(domain, dns::Type::mx, mx_of("mx." + domain));
     names.set("mx." + domain, dns::Type::a, kAddress);
   }
-  void rule(const std::string& domain) {
+  void rule(const std::string& domain, policy::Level level = policy::Level::encrypt) {
     policy::Rule one(policy::Rule::Subject::domain, *policy::NamePattern::parse(domain));
-    one.level = policy::Level::encrypt;
+    one.level = level;
     rules = std::make_shared<const policy::RuleBook>(*policy::RuleBook::make({one}));
     if (gatherer) gatherer->set_rules(rules);
   }
@@ -224,6 +225,75 @@ TEST_F(EngineTest, WhatWasDemandedIsDemandedWhileTheResolverIsBroken) {
   clock.advance(23h);
   restart();
   EXPECT_THAT(tell("a.must.test"), StartsWith("TEMP ")) << "a day is enough";
+}
+
+// What probes saw is in memory only.
+TEST_F(EngineTest, AFingerprintOfBeforeARestartHoldsToItsEnd) {
+  rule("x.test", policy::Level::authenticated);
+  pins::PinSet set;
+  set.name = "mx.x.test";
+  set.pins = {{pins::Pin{}, clock.now() + 720h}};
+  set.stage = pins::Stage::enforced;
+  Told before;
+  before.key = "x.test";
+  before.made = clock.now();
+  before.refresh = clock.now() + 10s;
+  before.usable = clock.now() + 10min;
+  before.kept = true;
+  before.hosts = {"mx.x.test", "@x.test"};
+  before.replies = {{"pinnace", "OK fingerprint match=01:02", "seen", {}, {}, true},
+                    {"report-only", "NOTFOUND ", "report only", {}, {}, false}};
+  store::Batch batch = db->batch();
+  batch.put(store::Table::pins, set.key(), set.encode());
+  batch.put(store::Table::answers, "hop/x.test", before.encode());
+  ASSERT_TRUE(db->commit_at_start(std::move(batch)));
+  restart();
+  ASSERT_EQ(loaded, 1U);
+  clock.advance(11s);  // it is due
+  run_until([this] { return engine->stats().refreshed == 1 && engine->stats().running == 0; });
+  EXPECT_EQ(engine->stats().temporary.at("mapping"), 1U) << "no chain was seen since";
+  EXPECT_EQ(tell("x.test"), "OK fingerprint match=01:02");
+  restart();
+  EXPECT_EQ(loaded, 1U) << "it is in the store still";
+  EXPECT_EQ(tell("x.test"), "OK fingerprint match=01:02");
+  clock.advance(10min);
+  EXPECT_THAT(tell("x.test"), StartsWith("TEMP ")) << "no longer than it was to hold";
+}
+
+// RFC 7672 2.1.2: TLSA records that cannot be had are no answer of the DNS, as addresses that cannot.
+TEST(LookupFailed, IsOneThatBroughtNoHostForWantOfTheDns) {
+  using policy::Demand;
+  using policy::Source;
+  const auto host = [](std::vector<std::pair<Source, Demand>> demands) {
+    auto decision = std::make_shared<policy::Decision>();
+    for (const auto& [source, demand] : demands) {
+      decision->requirements.emplace_back();
+      decision->requirements.back().source = source;
+      decision->requirements.back().demand = demand;
+    }
+    postfix::HostKnown out;
+    out.decision = decision;
+    return out;
+  };
+  const postfix::HostKnown unknown;
+  const auto no_tlsa = host({{Source::dane, Demand::unmet}});
+  const auto unlisted = host({{Source::dane, Demand::unmet}, {Source::sts, Demand::unmet}});
+  const auto good = host({{Source::dane, Demand::dane}});
+  const struct {
+    std::vector<postfix::HostKnown> hosts;
+    bool all, some;
+  } cases[] = {{{unknown, no_tlsa}, true, true},
+               {{no_tlsa, good}, false, true},
+               {{unknown, good}, false, true},
+               {{unlisted}, false, false},
+               {{good, host({})}, false, false}};
+  for (const auto& c : cases) {
+    postfix::DomainKnown known;
+    known.kind = postfix::DomainKnown::Kind::hosts;
+    known.hosts = c.hosts;
+    EXPECT_EQ(Lookup::failed(known), c.all) << &c - cases;
+    EXPECT_EQ(Lookup::failed_in_part(known), c.some) << &c - cases;
+  }
 }
 
 TEST_F(EngineTest, ARestartUnderOtherRulesForgetsWhatWasTold) {

@@ -33,6 +33,17 @@ bool enforces_pins(const policy::Decision& decision) {
   });
 }
 
+// Not to be used now for want of its TLSA records alone, or not known at all.
+bool kept_by_dns(const postfix::HostKnown& host) {
+  if (!host.decision) return true;
+  bool tlsa = false, else_unmet = false;
+  for (const policy::Requirement& r : host.decision->requirements) {
+    if (!r.enforced || r.demand != policy::Demand::unmet) continue;
+    (r.source == policy::Source::dane ? tlsa : else_unmet) = true;
+  }
+  return tlsa && !else_unmet;
+}
+
 void add_ends(const std::optional<pins::PinSet>& set, std::vector<base::Time>& to) {
   if (!set) return;
   for (const pins::NotedPin& pin : set->pins) to.push_back(pin.expires);
@@ -164,7 +175,11 @@ void Lookup::probe(Prober& prober, postfix::DomainKnown& known) const {
 bool Lookup::failed(const postfix::DomainKnown& known) {
   using Kind = postfix::DomainKnown::Kind;
   if (known.kind != Kind::hosts) return known.kind == Kind::failure;
-  return std::none_of(known.hosts.begin(), known.hosts.end(), [](const auto& h) { return h.decision; });
+  return std::all_of(known.hosts.begin(), known.hosts.end(), kept_by_dns);
+}
+
+bool Lookup::failed_in_part(const postfix::DomainKnown& known) {
+  return failed(known) || std::any_of(known.hosts.begin(), known.hosts.end(), kept_by_dns);
 }
 
 bool Lookup::keeps(const postfix::DomainKnown& known) {

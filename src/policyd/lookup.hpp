@@ -27,8 +27,10 @@ class Lookup {
   // Has the hosts probed that can be, and puts what was seen of them by earlier probes into `known`.
   void probe(Prober& prober, postfix::DomainKnown& known) const;
 
-  // Nothing was learned by it: the DNS could not be asked, or vouches for nothing.
+  // Nothing was learned by it: the DNS could not be asked, or vouches for nothing. Of a host that is so where
+  // its addresses are known and its TLSA records cannot be had (RFC 7672 2.1.2).
   static bool failed(const postfix::DomainKnown& known);
+  static bool failed_in_part(const postfix::DomainKnown& known);  // of one host at least
   // Something enforced is behind it that the DNS alone does not give: pins, or an MTA-STS policy.
   static bool keeps(const postfix::DomainKnown& known);
 
