@@ -31,17 +31,7 @@ io::Task<void> goodbye(std::unique_ptr<Session> session) { co_await session->qui
 // forged answer may hold the mail of such a domain up, never bounce it (pinning-protocol 5).
 Problem Attempts::believed(const discovery::DomainFacts& domain, Problem final_one) const {
   if (domain.hosts->security == dns::Security::secure) return final_one;
-  const auto pinned = pins_.find(pins::Scope::domain, domain.domain);
-  const auto rule = gatherer_.rules()->for_domain(domain.domain);
-  std::string bound;
-  if (!pinned || (*pinned && (*pinned)->enforced(tools_.clock.now()))) {
-    bound = "pins are noted of this domain";
-  } else if (domain.sts->kind == discovery::StsFound::Kind::failure ||
-             (domain.sts->cached && domain.sts->cached->policy.mode == sts::Mode::enforce)) {
-    bound = "this domain has an MTA-STS policy";
-  } else if (rule && rule->binds()) {
-    bound = "there is " + rule->str();
-  }
+  const std::string bound = gatherer_.bound(domain);
   if (bound.empty()) return final_one;
   final_one.permanent = false;
   final_one.policy = true;

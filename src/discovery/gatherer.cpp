@@ -75,6 +75,45 @@ base::Result<> Gatherer::add_noted(policy::Facts& facts) const {
   return {};
 }
 
+std::string Gatherer::bound(const DomainFacts& domain) const {
+  if (pins_) {
+    const auto pinned = pins_->find(pins::Scope::domain, domain.domain);
+    if (!pinned || (*pinned && (*pinned)->enforced(clock_.now()))) return "pins are noted of this domain";
+  }
+  if (domain.sts->kind == StsFound::Kind::failure ||
+      (domain.sts->cached && domain.sts->cached->policy.mode == sts::Mode::enforce)) {
+    return "this domain has an MTA-STS policy";
+  }
+  const auto rule = rules_->for_domain(domain.domain);
+  return rule && rule->binds() ? "there is " + rule->str() : "";
+}
+
+policy::Bound Gatherer::bound(const DomainFacts& domain, const std::string& host) const {
+  policy::Bound out = policy::Bound::nothing;
+  const base::Time now = clock_.now();
+  const auto by_domain = rules_->for_domain(domain.domain), by_host = rules_->for_host(host);
+  const auto waived = [&](policy::Waivable source) {
+    return (by_domain && by_domain->waiver.covers(source, now)) ||
+           (by_host && by_host->waiver.covers(source, now));
+  };
+  for (const auto& rule : {by_domain, by_host}) {
+    if (!rule || !rule->binds()) continue;
+    const bool tls =
+        rule->pins.empty() && rule->mx.empty() && (!rule->level || *rule->level == policy::Level::encrypt);
+    out = std::max(out, tls ? policy::Bound::tls : policy::Bound::proof);
+  }
+  if (!pins_) return out;
+  const auto enforced = [now](const auto& found) { return !found || (*found && (*found)->enforced(now)); };
+  if (!waived(policy::Waivable::pkp) && (enforced(pins_->find(pins::Scope::host, binding_name(host))) ||
+                                         enforced(pins_->find(pins::Scope::domain, domain.domain)))) {
+    return policy::Bound::proof;
+  }
+  const auto stsec = pins_->find_stsec(binding_name(host));
+  if (!stsec) return policy::Bound::proof;
+  const bool said = *stsec && now < (*stsec)->expires && !waived(policy::Waivable::stsec);
+  return said ? std::max(out, policy::Bound::tls) : out;
+}
+
 // The host's addresses and its TLSA records.
 io::Task<base::Result<>> Gatherer::find_host(HostFacts& out, std::uint16_t port) {
   policy::Facts& facts = out.facts;

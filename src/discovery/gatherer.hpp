@@ -63,6 +63,12 @@ class Gatherer {
   // RFC 8461 5.1: a message failed under the domain's policy; is there another by now?
   io::Task<void> check_sts_again(std::string domain);
 
+  // What is known to bind mail for a domain whatever hosts the DNS names, for people; empty: nothing. An
+  // answer without DNSSEC which denies the domain may be forged.
+  std::string bound(const DomainFacts& domain) const;
+  // What is known to bind one of its hosts that cannot be looked up.
+  policy::Bound bound(const DomainFacts& domain, const std::string& host) const;
+
   // "mx.example.org", with ":port" where it is not 25: what pins are bound to (pinning-protocol 4).
   std::string binding_name(const std::string& host) const;
   // Changes with every note and every set of rules.

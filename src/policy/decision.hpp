@@ -50,6 +50,9 @@ enum class MxVouched : std::uint8_t {
 };
 std::string_view to_string(MxVouched by);  // for the log: "insecure", "secure", "itself", "sts", "rule", ...
 
+// How much is known to be demanded of a host that cannot be looked up.
+enum class Bound : std::uint8_t { nothing, tls, proof };  // proof: of who is there
+
 struct Decision {
   std::string host;
   bool tls_required = false;

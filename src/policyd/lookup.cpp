@@ -96,16 +96,16 @@ io::Task<void> Lookup::gather_host(std::shared_ptr<Lookup> self, std::size_t at)
   if (--self->left_ == 0) self->end();
 }
 
-// A rule of the operator's, whatever the DNS says.
-bool Lookup::ruled() const {
-  const policy::RuleBook& rules = *gatherer_.rules();
-  const auto binds = [](const auto& rule) { return rule && rule->binds(); };
-  return binds(rules.for_domain(key_.name)) || binds(rules.for_host(key_.name));
+// Whatever hosts the DNS names.
+bool Lookup::bound() const {
+  const discovery::DomainFacts& domain = **domain_;
+  const auto rule = gatherer_.rules()->for_host(key_.name);
+  return !gatherer_.bound(domain).empty() || domain.sts->cached || (rule && rule->binds());
 }
 
 // Of a domain without hosts. Postfix asks when it has found a host to connect to: where that could be held to
 // anything, the two answers of the DNS are not to be chosen from.
-postfix::DomainKnown Lookup::none(base::Time now, bool bound) const {
+postfix::DomainKnown Lookup::none(base::Time now, bool bound_before) const {
   using Kind = postfix::DomainKnown::Kind;
   postfix::DomainKnown out;
   out.domain = key_.name;
@@ -117,8 +117,7 @@ postfix::DomainKnown Lookup::none(base::Time now, bool bound) const {
   const dns::MailHosts& hosts = *(*domain_)->hosts;
   out.detail = hosts.detail;
   if (hosts.kind == dns::MailHosts::Kind::failure) return out;
-  const auto& sts = (*domain_)->sts;
-  if (bound || ruled() || sts->cached || sts->kind == discovery::StsFound::Kind::failure) {
+  if (bound_before || bound()) {
     out.detail += ": and there are policies that any other host would be held to";
     return out;
   }
@@ -126,10 +125,10 @@ postfix::DomainKnown Lookup::none(base::Time now, bool bound) const {
   return out;
 }
 
-postfix::DomainKnown Lookup::known(base::Time now, bool bound) const {
+postfix::DomainKnown Lookup::known(base::Time now, bool bound_before) const {
   using Kind = postfix::DomainKnown::Kind;
   if (!domain_ || !*domain_ || (*domain_)->hosts->kind != dns::MailHosts::Kind::hosts)
-    return none(now, bound);
+    return none(now, bound_before);
   const discovery::DomainFacts& domain = **domain_;
   postfix::DomainKnown out;
   out.kind = Kind::hosts;
@@ -150,12 +149,13 @@ postfix::DomainKnown Lookup::known(base::Time now, bool bound) const {
       one.host = (*host.found)->facts.host_name;
       one.decision = host.decision;
     }
+    if (!one.decision) one.bound = gatherer_.bound(domain, host.name);
     out.hosts.push_back(std::move(one));
   }
   // RFC 5321 5.1: a domain that has neither an MX nor an address.
   const bool nowhere = domain.hosts->implicit && hosts_.size() == 1 && hosts_[0].found && !*hosts_[0].found &&
                        hosts_[0].found->error().code == "discovery.no_address";
-  if (nowhere && !bound && !ruled() && !out.sts) {
+  if (nowhere && !bound_before && !bound()) {
     out.kind = Kind::no_mail;
     out.detail = out.hosts[0].problem;
   }

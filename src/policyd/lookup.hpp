@@ -21,9 +21,9 @@ class Lookup {
   // of the domain. What still comes is found in the caches by the next one.
   static io::Task<void> run(std::shared_ptr<Lookup> lookup, base::Milliseconds timeout);
 
-  // `bound`: something was demanded of connections to it before, so that an answer which says there is
+  // `bound_before`: something was demanded of connections to it before, so that an answer which says there is
   // nothing there any more ends no policy.
-  postfix::DomainKnown known(base::Time now, bool bound) const;
+  postfix::DomainKnown known(base::Time now, bool bound_before) const;
   // Has the hosts probed that can be, and puts what was seen of them by earlier probes into `known`.
   void probe(Prober& prober, postfix::DomainKnown& known) const;
 
@@ -49,8 +49,8 @@ class Lookup {
   static io::Task<void> gather(std::shared_ptr<Lookup> self);
   static io::Task<void> gather_host(std::shared_ptr<Lookup> self, std::size_t at);
   void end();
-  bool ruled() const;
-  postfix::DomainKnown none(base::Time now, bool bound) const;
+  bool bound() const;
+  postfix::DomainKnown none(base::Time now, bool bound_before) const;
 
   io::Loop& loop_;
   discovery::Gatherer gatherer_;

@@ -38,17 +38,34 @@ bool View::sts_enforced() const {
   return known.sts && known.sts->live(known.now) && known.sts->policy.mode == sts::Mode::enforce;
 }
 
+bool View::mx_must_be_proven() const {
+  return !known.mx_secure && std::any_of(hosts.begin(), hosts.end(), [](const Demands& host) {
+    return host.reachable && host.known->decision->mx_ruled;
+  });
+}
+
+policy::Bound View::unreachable_bound() const {
+  policy::Bound out = policy::Bound::nothing;
+  for (const Demands& host : hosts) {
+    if (!host.reachable) out = std::max(out, host.known->bound);
+  }
+  return out;
+}
+
 std::vector<Candidate> candidates(const View& view) {
   std::vector<Candidate> out;
+  const bool proven_alone = view.mx_must_be_proven() || view.unreachable_bound() == policy::Bound::proof;
   const auto add = [&](std::optional<Candidate> candidate) {
     if (candidate && candidate->used() > 0) out.push_back(std::move(*candidate));
   };
-  add(by_dane(view, true));
+  // At dane-only a host proves what its own TLSA records say, and not who it is otherwise.
+  if (view.unreachable_bound() != policy::Bound::proof) add(by_dane(view, true));
   for (Candidate& candidate : by_authority(view)) add(std::move(candidate));
   add(by_fingerprint(view, false));
+  if (proven_alone) return out;
   add(by_encryption(view));
   // Last: where main.cf has no DNSSEC, Postfix takes it for "may" (dane_init() of smtp_tls_policy.c).
-  add(by_dane(view, false));
+  if (view.unreachable_bound() == policy::Bound::nothing) add(by_dane(view, false));
   return out;
 }
 

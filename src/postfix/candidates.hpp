@@ -40,6 +40,11 @@ struct View {
   std::vector<Demands> hosts;  // best first
 
   bool sts_enforced() const;
+  // Postfix asks for the MX itself. Where nobody signs that answer, and a rule lists the hosts that may be
+  // used, only such an answer keeps it from others that makes each host prove to be one of them.
+  bool mx_must_be_proven() const;
+  // What is known to bind hosts that cannot be looked up now, which Postfix may reach all the same.
+  policy::Bound unreachable_bound() const;
 };
 
 // The sound ones, the preferred first; only such under which a host can be used.

@@ -19,6 +19,11 @@ bool proven_by_dane(const Demands& host) {
 std::optional<std::string> under_dane_only(const Demands& host) {
   if (!host.reachable) return host.known->problem;
   if (!host.signed_name) return "an unsigned MX answer names it: Postfix does no DANE with it";
+  // Postfix knows of no rule that sets them aside.
+  if (host.tlsa_waived) {
+    if (!host.proofs.empty() || host.forbidden_otherwise) return std::nullopt;
+    return "a rule sets its TLSA records aside, and others need DANE";
+  }
   switch (host.tlsa) {
     case Tlsa::none:
       return "it has no TLSA records, and others need DANE";
@@ -39,6 +44,7 @@ std::optional<std::string> under_dane_only(const Demands& host) {
 std::optional<std::string> under_dane(const Demands& host) {
   if (!host.reachable) return host.known->problem;
   if (host.tls && !(host.signed_name && host.dane_alone)) return std::nullopt;
+  if (host.tlsa_waived) return "a rule sets its TLSA records aside, and others need DANE";
   if (host.tlsa == Tlsa::failed) return "its TLSA records cannot be had";
   return "";
 }

@@ -28,6 +28,8 @@ struct HostKnown {
   std::shared_ptr<const policy::Decision> decision;
   std::string problem;
   std::vector<SeenChain> seen;  // by probes that the decision held to; newest first
+  // Where there is no decision: what binds it all the same, should Postfix reach it.
+  policy::Bound bound = policy::Bound::nothing;
 };
 
 struct DomainKnown {

@@ -390,6 +390,36 @@ const Row kRows[] = {
        };
        return of(domain({host("mx1.x.test", change), host("mx2.x.test", change)}));
      }},
+    {"rule-mx-unsigned",
+     "the MX answer is not signed, and nothing makes a host prove that it is one of the rule's",
+     [] {
+       return of(domain({host("mx1.x.test", [](Facts& f) {
+         policy::Rule r = rule(Subject::domain, "x.test", Level::encrypt);
+         r.mx = {*names::MxPattern::parse("mx1.x.test")};
+         f.domain_rule = shared(std::move(r));
+       })}));
+     }},
+    {"rule-mx-unsigned-seen", "what was seen of the rule's hosts keeps Postfix from others",
+     [] {
+       return of(domain({seen(host("mx1.x.test",
+                                   [](Facts& f) {
+                                     policy::Rule r = rule(Subject::domain, "x.test");
+                                     r.mx = {*names::MxPattern::parse("mx1.x.test")};
+                                     f.domain_rule = shared(std::move(r));
+                                   }),
+                              {chain(octets('k'), 'c')})}));
+     }},
+    {"rule-mx-signed", "the same, and signed: Postfix finds no other host",
+     [] {
+       DomainKnown known = domain({host("mx1.x.test", [](Facts& f) {
+         f.mx_secure = true;
+         policy::Rule r = rule(Subject::domain, "x.test", Level::encrypt);
+         r.mx = {*names::MxPattern::parse("mx1.x.test")};
+         f.domain_rule = shared(std::move(r));
+       })});
+       known.mx_secure = true;
+       return of(known);
+     }},
     {"rule-pins-and-protocol", "the operator's pins, and TLS 1.3",
      [] {
        return of(domain({host("mx.x.test", [](Facts& f) {
@@ -422,6 +452,33 @@ const Row kRows[] = {
      [] {
        return of(domain({host(
            "mx.x.test", [](Facts& f) { dane_ee(f), f.domain_rule = shared(waiver({Waivable::dane})); })}));
+     }},
+    {"rule-ignores-dane-encrypt",
+     "DANE set aside, and TLS demanded: not dane-only, which would enforce it still",
+     [] {
+       return of(domain({host("mx.x.test", [](Facts& f) {
+         policy::Rule r = waiver({Waivable::dane});
+         r.level = Level::encrypt;
+         dane_ee(f), f.domain_rule = shared(std::move(r));
+       })}));
+     }},
+    {"broken-host-with-pins", "a host that cannot be looked up has pins: Postfix might reach it without them",
+     [] {
+       HostKnown broken = unknown_host("mx1.x.test");
+       broken.bound = policy::Bound::proof;
+       return of(domain({std::move(broken), host("mx2.x.test", says_stsec)}));
+     }},
+    {"broken-host-with-stsec", "one that promised TLS: so TLS is demanded of all",
+     [] {
+       HostKnown broken = unknown_host("mx1.x.test");
+       broken.bound = policy::Bound::tls;
+       return of(domain({std::move(broken), host("mx2.x.test")}));
+     }},
+    {"broken-host-beside-none", "tls = none is of the host that could be looked up alone",
+     [] {
+       return of(domain({unknown_host("mx1.x.test"), host("mx2.x.test", [](Facts& f) {
+                           f.host_rule = shared(rule(Subject::host, "mx2.x.test", Level::none));
+                         })}));
      }},
     {"report-only", "nothing is demanded of Postfix, people are told",
      [] {

@@ -71,6 +71,7 @@ bool dane_waived(const Demands& host) {
 Telling undemanding(const View& view) {
   bool never = true, may = false, waived = false;
   for (const Demands& host : view.hosts) {
+    never = never && host.reachable;
     if (!host.reachable) continue;
     never = never && host.known->decision->tls_never;
     may = may || host.known->decision->tls_may;
@@ -158,8 +159,15 @@ std::string impossible(const View& view) {
   std::string out;
   for (const Demands& host : view.hosts) {
     const std::string why =
-        !host.reachable  ? host.known->problem
+        !host.reachable
+            ? host.known->problem + (host.known->bound == policy::Bound::nothing
+                                         ? ""
+                                         : ", and Postfix, which may reach it, could be told too little")
         : !host.usable() ? host.forbidden
+        : host.proofs.empty() && view.mx_must_be_proven()
+            ? "a rule lists the mail hosts, the MX answer is not signed, and nothing makes this one prove "
+              "that "
+              "it is one of them: give the rule tls = \"authenticated\""
         : host.proofs.empty()
             ? "Postfix cannot be kept from hosts that must not be used"
             : "what is demanded of it together (" + host.known->decision->summary() +
@@ -177,7 +185,8 @@ Telling about_hosts(const View& view) {
   if (std::none_of(hosts.begin(), hosts.end(), reachable)) {
     return temp(hosts.empty() ? "no mail host is known" : impossible(view));
   }
-  const bool demanded = std::any_of(hosts.begin(), hosts.end(), [](const auto& host) { return host.tls; });
+  const bool demanded = std::any_of(hosts.begin(), hosts.end(), [](const auto& host) { return host.tls; }) ||
+                        view.mx_must_be_proven() || view.unreachable_bound() != policy::Bound::nothing;
   Telling out;
   const Candidate* chosen = nullptr;
   std::vector<Candidate> all;
