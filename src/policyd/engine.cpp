@@ -357,19 +357,22 @@ void Engine::host_changed(const std::string& host) {
 void Engine::domain_changed(const std::string& domain) { host_changed(Lookup::index_of_domain(domain)); }
 
 io::Task<void> Engine::forget_served_by(std::string host) {
-  if (store_.failing()) {
-    // Who is served by it is not known to the store.
-    parts_.answers.clear();
-    co_return;
-  }
+  // Some of those that are in memory are not known by their hosts.
+  if (store_.take_lost()) parts_.answers.clear();
   for (const std::string& key : store_.served_unwritten(host)) forget(key);
   io::Timer timer(parts_.loop);
   std::string after;
   for (;;) {
-    const std::vector<std::string> keys = store_.served_by(host, after, kServed);
-    for (const std::string& key : keys) forget(key);
-    if (keys.size() < kServed) co_return;
-    after = keys.back();
+    const auto keys = store_.served_by(host, after, kServed);
+    if (!keys) {
+      base::log_error("answers_unreadable", {{"host", host}, {"detail", keys.error().detail}});
+      store_.distrust();
+      parts_.answers.clear();
+      co_return;
+    }
+    for (const std::string& key : *keys) forget(key);
+    if (keys->size() < kServed) co_return;
+    after = keys->back();
     const bool elapsed = co_await timer.wait(base::Milliseconds(1));
     if (!elapsed) co_return;
   }
