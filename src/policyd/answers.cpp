@@ -58,8 +58,10 @@ bool Answers::put(Profile profile, std::string_view domain, Answer answer) {
                    [&](AnswersShard& shard, const AnswersShard::Key& key) { return shard.put(key, answer); });
 }
 
-void Answers::erase(Profile profile, std::string_view domain) {
-  impl_->at(profile, domain, [](AnswersShard& shard, const AnswersShard::Key& key) { shard.erase(key); });
+base::Time Answers::erase(Profile profile, std::string_view domain) {
+  const Moment asked = impl_->at(
+      profile, domain, [](AnswersShard& shard, const AnswersShard::Key& key) { return shard.erase(key); });
+  return to_time(asked);
 }
 
 void Answers::clear() {
@@ -86,7 +88,7 @@ std::vector<Answers::Due> Answers::due(base::Time now, std::size_t limit) {
     const std::lock_guard lock(shard.mutex);
     if (shard.first() <= at) {
       Due due;
-      if (shard.take_first(due)) {
+      if (shard.take_first(at, due)) {
         out.push_back(std::move(due));
       } else {
         ++unasked;

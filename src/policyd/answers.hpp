@@ -18,8 +18,14 @@ struct Answer {
   std::string reply;     // "OK secure match=...", "NOTFOUND ", "TEMP why"
   base::Time refresh{};  // looked up again then, if it was asked for since
   base::Time usable{};   // given until then: later than `refresh` where the lookup may fail
-  bool kept = false;     // an enforced pin or an unexpired MTA-STS policy is behind it: never evicted
+  // An enforced pin or an unexpired MTA-STS policy is behind it: never evicted, until nobody has asked for it
+  // in a week. Those are kept elsewhere: what is evicted is made again from them.
+  bool kept = false;
+  base::Time asked{};  // for it, the last time
 };
+
+// So long after the last question an answer that is kept is made anew.
+inline constexpr base::Seconds kWanted = std::chrono::days(7);
 
 class Answers {
  public:
@@ -30,7 +36,8 @@ class Answers {
   bool find(Profile profile, std::string_view domain, base::Time now, std::string& out);
   // False: there is no room, all that is here being kept.
   bool put(Profile profile, std::string_view domain, Answer answer);
-  void erase(Profile profile, std::string_view domain);
+  // When it was asked for the last time, if it was there.
+  base::Time erase(Profile profile, std::string_view domain);
   void clear();
 
   // Domains whose time to be looked up again has come and that were asked for since the last time (or are
@@ -38,6 +45,7 @@ class Answers {
   struct Due {
     Profile profile;
     std::string domain;
+    base::Time asked{};
   };
   std::vector<Due> due(base::Time now, std::size_t limit);
   // Drops what can be given no more, a bounded part at a time.

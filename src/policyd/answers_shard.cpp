@@ -10,6 +10,8 @@ Moment to_moment(base::Time at) {
   return static_cast<Moment>(std::clamp<std::int64_t>(seconds, 0, kNever - 1));
 }
 
+base::Time to_time(Moment at) { return base::Time(base::Seconds(at)); }
+
 std::uint32_t AnswersShard::look_up(const Key& key) const {
   return index_.find(key.hash, [&](std::uint32_t number) {
     const Entry& e = entries_[number];
@@ -23,6 +25,7 @@ bool AnswersShard::find(const Key& key, Moment now, std::string& out) {
   Entry& e = entries_[number];
   if (e.usable <= now) return false;
   e.flags |= kAsked | kUsed;
+  e.asked = now;
   if (e.flags & kSleeping) {
     e.flags &= static_cast<std::uint8_t>(~kSleeping);
     await(number);
@@ -32,8 +35,8 @@ bool AnswersShard::find(const Key& key, Moment now, std::string& out) {
 }
 
 bool AnswersShard::put(const Key& key, const Answer& answer) {
-  erase(key);
   Entry added;
+  added.asked = std::max(erase(key), to_moment(answer.asked));
   added.text = texts_.take(answer.reply);
   if (!make_room(cost(key.domain.size()))) {
     texts_.drop(added.text);
@@ -55,8 +58,12 @@ bool AnswersShard::put(const Key& key, const Answer& answer) {
   return true;
 }
 
-void AnswersShard::erase(const Key& key) {
-  if (const std::uint32_t number = look_up(key); number != kNone) remove(number);
+Moment AnswersShard::erase(const Key& key) {
+  const std::uint32_t number = look_up(key);
+  if (number == kNone) return 0;
+  const Moment asked = entries_[number].asked;
+  remove(number);
+  return asked;
 }
 
 void AnswersShard::clear() {
@@ -122,15 +129,19 @@ void AnswersShard::dequeue(std::uint32_t number) {
 
 Moment AnswersShard::first() const { return times_.empty() ? kNever : entries_[times_.front()].refresh; }
 
-bool AnswersShard::take_first(Answers::Due& out) {
+bool AnswersShard::take_first(Moment now, Answers::Due& out) {
   const std::uint32_t number = times_.front();
   forget_time(number);
   Entry& e = entries_[number];
+  if ((e.flags & kKept) && now >= e.asked && now - e.asked > kWanted.count()) {
+    e.flags &= static_cast<std::uint8_t>(~kKept);
+    enqueue(number);
+  }
   if (!(e.flags & (kAsked | kKept))) {
     e.flags |= kSleeping;
     return false;
   }
-  out = {e.profile, std::string(e.domain())};
+  out = {e.profile, std::string(e.domain()), to_time(e.asked)};
   return true;
 }
 

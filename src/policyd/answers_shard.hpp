@@ -17,6 +17,7 @@ inline constexpr Moment kNever = 0xffffffff;
 
 // Down to the second: nothing is given for longer than it may be.
 Moment to_moment(base::Time at);
+base::Time to_time(Moment at);
 
 class AnswersShard {
  public:
@@ -29,13 +30,13 @@ class AnswersShard {
   };
   bool find(const Key& key, Moment now, std::string& out);
   bool put(const Key& key, const Answer& answer);
-  void erase(const Key& key);
+  Moment erase(const Key& key);  // when it was asked for the last time; 0: it was not there
   void clear();
 
   // When the first of those whose time is awaited is to be looked up again; kNever: there is none.
   Moment first() const;
-  // Takes that one out of those awaited. False: nobody has asked for it, so it is not looked up.
-  bool take_first(Answers::Due& out);
+  // Takes that one out of those awaited. False: nobody has asked for it, so it is not looked up, nor kept.
+  bool take_first(Moment now, Answers::Due& out);
   // Looks at so many of them.
   void drop_old(Moment now, std::uint32_t looks);
 
@@ -54,7 +55,7 @@ class AnswersShard {
   };
   struct Entry {
     std::uint32_t hash = 0, text = kNone;
-    Moment refresh = 0, usable = 0;
+    Moment refresh = 0, usable = 0, asked = 0;
     std::uint32_t place = kNone;                  // in times_
     std::uint32_t before = kNone, after = kNone;  // in the queue of those that can be evicted
     std::uint16_t size = 0;

@@ -20,10 +20,10 @@ constexpr base::Time kStart{base::Seconds(1'790'000'000)};
 constexpr std::size_t kRoom = 512 << 10;  // one shard
 
 Answer answer(std::string reply, base::Seconds refresh = 60s, base::Seconds usable = 3600s) {
-  return {std::move(reply), kStart + refresh, kStart + usable, false};
+  return {std::move(reply), kStart + refresh, kStart + usable, false, kStart};
 }
 Answer kept(std::string reply, base::Seconds refresh = 60s, base::Seconds usable = 3600s) {
-  return {std::move(reply), kStart + refresh, kStart + usable, true};
+  return {std::move(reply), kStart + refresh, kStart + usable, true, kStart};
 }
 
 std::string found(Answers& answers, std::string_view domain, base::Time now = kStart, Profile profile = 0) {
@@ -71,11 +71,11 @@ TEST(Answers, NoneIsGivenPastItsTime) {
   EXPECT_EQ(found(answers, "a.test", kStart + 19'999ms), "OK encrypt");
   EXPECT_EQ(found(answers, "a.test", kStart + 20s), "none");
   // Down to the second: less than a second too early, never too late.
-  answers.put(0, "b.test", {"OK encrypt", kStart, kStart + 20'900ms, false});
+  answers.put(0, "b.test", {"OK encrypt", kStart, kStart + 20'900ms, false, kStart});
   EXPECT_EQ(found(answers, "b.test", kStart + 20'950ms), "none");
-  answers.put(0, "ever.test", {"OK encrypt", base::Time::max(), base::Time::max(), false});
+  answers.put(0, "ever.test", {"OK encrypt", base::Time::max(), base::Time::max(), false, kStart});
   EXPECT_EQ(found(answers, "ever.test", kStart + std::chrono::years(10)), "OK encrypt");
-  answers.put(0, "never.test", {"OK encrypt", base::Time::min(), base::Time::min(), false});
+  answers.put(0, "never.test", {"OK encrypt", base::Time::min(), base::Time::min(), false, kStart});
   EXPECT_EQ(found(answers, "never.test"), "none");
 }
 
@@ -208,6 +208,29 @@ TEST(Answers, KeptOnesAreNeverEvicted) {
   EXPECT_TRUE(answers.put(0, name(0), answer("OK encrypt")));
   EXPECT_TRUE(answers.put(0, "more.test", answer("OK encrypt")));
   EXPECT_EQ(found(answers, name(0)), "none");
+}
+
+TEST(Answers, AKeptOneThatNobodyWantsForAWeekIsKeptNoMore) {
+  Answers answers(kLittle);
+  const base::Time week = kStart + 7 * 24h;
+  const auto later = [](base::Time at, base::Time asked) {
+    return Answer{"OK encrypt", at, at + 1h, true, asked};
+  };
+  answers.put(0, "asked.test", later(kStart, kStart));
+  answers.put(0, "unasked.test", later(kStart, kStart));
+  found(answers, "asked.test", kStart + 2s);
+  for (const auto& one : answers.due(kStart + 10s, 10)) {
+    EXPECT_EQ(one.asked, one.domain == "asked.test" ? kStart + 2s : kStart) << one.domain;
+    answers.put(0, one.domain, later(week + 1s, kStart));  // the last question is known here, too
+  }
+  EXPECT_EQ(due(answers, week + 1s), Names{"asked.test"});
+  answers.put(0, "asked.test", later(week + 1h, kStart));
+  // No longer kept, it makes room.
+  for (int n = 0; answers.evicted() == 0; ++n) ASSERT_TRUE(answers.put(0, name(n), answer("OK encrypt")));
+  EXPECT_EQ(found(answers, "unasked.test", week + 2s), "none");
+  EXPECT_EQ(found(answers, "asked.test", week + 2s), "OK encrypt");
+  EXPECT_EQ(answers.erase(0, "asked.test"), week + 2s);
+  EXPECT_EQ(answers.erase(0, "asked.test"), base::Time{});
 }
 
 // Against a plain map: whatever is done in whatever order.

@@ -47,6 +47,7 @@ struct Engine::Flight {
   std::string text;  // the key's
   std::vector<std::function<void(const std::shared_ptr<const Told>&)>> waiting;
   std::shared_ptr<Lookup> lookup;
+  base::Time asked{};   // for the key, the last time
   bool again = false;   // what it went by has changed meanwhile
   bool lacks = false;   // the DNS did not say all
   bool unseen = false;  // what is TEMP would be an answer once its hosts were seen
@@ -88,7 +89,7 @@ base::Result<std::size_t> Engine::load(const std::string& conditions) {
     bool whole = told.over() > now;
     for (const Told::Reply& reply : told.replies) whole = whole && anchors_.keep(reply.files, told.over());
     if (!whole || told.usable <= now) return;
-    put(told);
+    put(told, now);
     ++count;
   });
   if (!loaded) return std::unexpected(loaded.error());
@@ -206,8 +207,7 @@ io::Task<std::shared_ptr<const Told>> Engine::look(FlightPtr flight) {
     if (auto older = nothing_new ? told_on(told, before) : held(*flight, told, before))
       told = std::move(*older);
   } while (flight->again && ++round < kMostRounds);
-  // What was told before holds on while the DNS is broken, and no longer.
-  publish(told, before, !flight->lacks);
+  publish(*flight, told, before);
   co_return std::make_shared<const Told>(std::move(told));
 }
 
@@ -304,9 +304,8 @@ std::optional<Told> Engine::held(const Flight& flight, const Told& told, const s
   return out;
 }
 
-// `forgets`: what is refused now is not told any more while the DNS is broken.
-void Engine::publish(const Told& told, const std::optional<Told>& before, bool forgets) {
-  put(told);
+void Engine::publish(const Flight& flight, const Told& told, const std::optional<Told>& before) {
+  put(told, flight.waiting.empty() ? flight.asked : parts_.clock.now());
   const std::string reason = told.replies.empty() ? "" : told.replies.front().reason;
   const bool temp = refused(told);
   base::log(temp ? base::Level::warning : base::Level::debug, temp ? "told_temporary" : "told",
@@ -315,7 +314,8 @@ void Engine::publish(const Told& told, const std::optional<Told>& before, bool f
              {"reason", reason},
              {"refresh", base::format_time(told.refresh)}});
   if (temp) {
-    if (forgets) store_.erase(told.key);
+    // What was told before holds on while the DNS is broken, and no longer.
+    if (!flight.lacks) store_.erase(told.key);
     return;
   }
   if (before && !same(*before, told)) {
@@ -326,23 +326,25 @@ void Engine::publish(const Told& told, const std::optional<Told>& before, bool f
   store_.save(told);
 }
 
-void Engine::put(const Told& told) {
+void Engine::put(const Told& told, base::Time asked) {
   for (std::size_t i = 0; i < settings_.maps.size(); ++i) {
     const Told::Reply* reply = told.find(settings_.maps[i].name);
     if (!reply) continue;
     const bool kept = told.kept && !temporary(*reply);
     if (!parts_.answers.put(static_cast<Profile>(i), told.key,
-                            {reply->text, told.refresh, told.usable, kept}))
+                            {reply->text, told.refresh, told.usable, kept, asked}))
       base::log_warning("no_room_for_answers",
                         {{"domain", told.key}, {"what", "raise policyd.cache_memory"}});
   }
 }
 
 void Engine::forget(const std::string& key) {
-  for (std::size_t i = 0; i < settings_.maps.size(); ++i) parts_.answers.erase(static_cast<Profile>(i), key);
+  base::Time asked{};
+  for (std::size_t i = 0; i < settings_.maps.size(); ++i)
+    asked = std::max(asked, parts_.answers.erase(static_cast<Profile>(i), key));
   store_.erase(key);
   if (const auto flight = flights_.find(key); flight != flights_.end()) flight->second->again = true;
-  if (due_.size() < kMostDue && in_due_.insert(key).second) due_.push_back(key);
+  if (due_.size() < kMostDue && in_due_.insert(key).second) due_.push_back({key, asked});
   pace_.cancel();
 }
 
@@ -396,19 +398,22 @@ io::Task<void> Engine::refresh() {
     if (due_.size() < kMostDue / 2 && io::Steady::now() >= looked + kSecond) {
       looked = io::Steady::now();
       for (Answers::Due& one : parts_.answers.due(parts_.clock.now(), kMostDue / 10)) {
-        if (in_due_.insert(one.domain).second) due_.push_back(std::move(one.domain));
+        if (in_due_.insert(one.domain).second) due_.push_back({std::move(one.domain), one.asked});
       }
     }
     const std::size_t group = settings_.lookups / kGroups + 1;
     for (std::size_t n = 0; n < group && refreshing_ < settings_.lookups && !due_.empty(); ++n) {
       if (flights_.size() >= settings_.most_waited) break;
-      const auto key = socketmap::Destination::parse(due_.front());
-      in_due_.erase(due_.front());
+      const Due due = std::move(due_.front());
       due_.pop_front();
+      in_due_.erase(due.key);
+      const auto key = socketmap::Destination::parse(due.key);
       // One who waits sees to it.
       if (!key || flights_.contains(key->key())) continue;
       const FlightPtr flight = begin(*key);
-      if (flight) parts_.loop.spawn(fly(flight, false));
+      if (!flight) continue;
+      flight->asked = due.asked;
+      parts_.loop.spawn(fly(flight, false));
     }
     const base::Milliseconds pause = due_.empty() ? base::Milliseconds(kSecond) : kPace;
     const bool elapsed = co_await pace_.wait(pause);

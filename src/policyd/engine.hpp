@@ -98,8 +98,8 @@ class Engine {
   io::Task<Told> tell_maps(FlightPtr flight, postfix::DomainKnown known);
   std::optional<Told> told_on(const Told& failed, const std::optional<Told>& before);
   std::optional<Told> held(const Flight& flight, const Told& told, const std::optional<Told>& before);
-  void publish(const Told& told, const std::optional<Told>& before, bool forgets);
-  void put(const Told& told);
+  void publish(const Flight& flight, const Told& told, const std::optional<Told>& before);
+  void put(const Told& told, base::Time asked);
   void forget(const std::string& key);
   io::Task<void> forget_served_by(std::string host);
   io::Task<void> refresh();
@@ -113,7 +113,11 @@ class Engine {
   AnswerStore store_;
   AnchorFolder anchors_;
   std::unordered_map<std::string, FlightPtr> flights_;
-  std::deque<std::string> due_;
+  struct Due {
+    std::string key;
+    base::Time asked;
+  };
+  std::deque<Due> due_;
   std::unordered_set<std::string> in_due_;
   EngineStats stats_;
   std::size_t refreshing_ = 0;

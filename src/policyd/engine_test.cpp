@@ -360,7 +360,7 @@ TEST_F(EngineTest, AStormIsLookedUpAFewAtATimeWhileAnswersGoOn) {
   settings.lookups = 8;
   restart();
   for (int n = 0; n < kDomains; ++n) {
-    ASSERT_TRUE(answers->put(0, name(n), {"OK secure", clock.now(), clock.now() + 1h, false}));
+    ASSERT_TRUE(answers->put(0, name(n), {"OK secure", clock.now(), clock.now() + 1h, false, clock.now()}));
     ASSERT_TRUE(ready(name(n)));  // it is asked for, and due
   }
   std::size_t most = 0;

@@ -100,7 +100,7 @@ class ServerTest : public testing::Test {
     put("a.test", "OK encrypt");
   }
   void put(const std::string& domain, const std::string& reply, Profile profile = 0) {
-    answers.put(profile, domain, {reply, kStart + 1h, kStart + 2h, false});
+    answers.put(profile, domain, {reply, kStart + 1h, kStart + 2h, false, kStart});
   }
   void start() {
     server = std::make_unique<Server>(settings, clock, answers,
