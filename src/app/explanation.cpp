@@ -71,8 +71,9 @@ io::Task<json::object> postfix_told(Means means, std::string domain, postfix::Op
   const auto lookup = std::make_shared<policyd::Lookup>(means.loop, gatherer, *key, means.port);
   co_await policyd::Lookup::run(lookup, kTimeout);
   postfix::DomainKnown known = lookup->known(means.clock.now(), false);
-  if (means.prober) lookup->probe(*means.prober, known);
+  if (means.prober) lookup->see(*means.prober, known);
   const postfix::Telling telling = postfix::tell(known, options);
+  if (means.prober) lookup->probe(*means.prober, telling.wants_probe || telling.until);
   using Kind = postfix::Telling::Kind;
   out["told"] = telling.kind == Kind::ok          ? "OK " + telling.text
                 : telling.kind == Kind::not_found ? "NOTFOUND"

@@ -47,10 +47,11 @@ struct Engine::Flight {
   std::string text;  // the key's
   std::vector<std::function<void(const std::shared_ptr<const Told>&)>> waiting;
   std::shared_ptr<Lookup> lookup;
-  base::Time asked{};   // for the key, the last time
-  bool again = false;   // what it went by has changed meanwhile
-  bool lacks = false;   // the DNS did not say all
-  bool unseen = false;  // what is TEMP would be an answer once its hosts were seen
+  base::Time asked{};        // for the key, the last time
+  bool again = false;        // what it went by has changed meanwhile
+  bool lacks = false;        // the DNS did not say all
+  bool unseen = false;       // what is TEMP would be an answer once its hosts were seen
+  bool needs_probe = false;  // what is told rests on what its hosts show, or would
 };
 
 // However it ends, the next one can begin.
@@ -199,10 +200,12 @@ io::Task<std::shared_ptr<const Told>> Engine::look(FlightPtr flight) {
     const bool bound = before && before->demanding();
     const Lookup& lookup = *flight->lookup;
     postfix::DomainKnown known = lookup.known(parts_.clock.now(), bound);
-    if (parts_.prober && port == parts_.port) lookup.probe(*parts_.prober, known);
+    const bool probed = parts_.prober && port == parts_.port;
+    if (probed) lookup.see(*parts_.prober, known);
     const bool nothing_new = Lookup::failed(known);
     flight->lacks = Lookup::failed_in_part(known);
     told = co_await tell_maps(flight, std::move(known));
+    if (probed) lookup.probe(*parts_.prober, flight->needs_probe);
     if (!refused(told)) continue;
     if (auto older = nothing_new ? told_on(told, before) : held(*flight, told, before))
       told = std::move(*older);
@@ -238,6 +241,7 @@ io::Task<Told> Engine::tell_maps(FlightPtr flight, postfix::DomainKnown known) {
     }
     if (telling.until) ends.push_back(*telling.until);
     flight->unseen = flight->unseen && (!temporary(reply) || telling.wants_probe);
+    flight->needs_probe = flight->needs_probe || telling.wants_probe || telling.until;
     out.replies.push_back(std::move(reply));
   }
   out.kept = Lookup::keeps(known);

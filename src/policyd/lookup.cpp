@@ -162,13 +162,17 @@ postfix::DomainKnown Lookup::known(base::Time now, bool bound_before) const {
   return out;
 }
 
-void Lookup::probe(Prober& prober, postfix::DomainKnown& known) const {
+void Lookup::see(const Prober& prober, postfix::DomainKnown& known) const {
   if (known.kind != postfix::DomainKnown::Kind::hosts) return;
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     const Host& host = hosts_[i];
-    if (!host.decision) continue;
-    known.hosts[i].seen = prober.seen((*host.found)->facts.host, *host.decision);
-    prober.want(**host.found, host.decision);
+    if (host.decision) known.hosts[i].seen = prober.seen((*host.found)->facts.host, *host.decision);
+  }
+}
+
+void Lookup::probe(Prober& prober, bool needed) const {
+  for (const Host& host : hosts_) {
+    if (host.decision) prober.want(**host.found, host.decision, {key_.name, needed});
   }
 }
 

@@ -24,8 +24,10 @@ class Lookup {
   // `bound_before`: something was demanded of connections to it before, so that an answer which says there is
   // nothing there any more ends no policy.
   postfix::DomainKnown known(base::Time now, bool bound_before) const;
-  // Has the hosts probed that can be, and puts what was seen of them by earlier probes into `known`.
-  void probe(Prober& prober, postfix::DomainKnown& known) const;
+  // Puts what was seen of the hosts by probes into `known`.
+  void see(const Prober& prober, postfix::DomainKnown& known) const;
+  // Has the hosts probed that can be. `needed`: what is told rests on what they show, or would.
+  void probe(Prober& prober, bool needed) const;
 
   // Nothing was learned by it: the DNS could not be asked, or vouches for nothing. Of a host that is so where
   // its addresses are known and its TLSA records cannot be had (RFC 7672 2.1.2).

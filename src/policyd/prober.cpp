@@ -3,15 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <deque>
 #include <list>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/log.hpp"
 #include "delivery/chain_seen.hpp"
+#include "policyd/address_rest.hpp"
+#include "policyd/noted.hpp"
 
 namespace pinnace::policyd {
 namespace {
@@ -22,7 +26,8 @@ constexpr base::Seconds kAskedFor = std::chrono::hours(2);
 constexpr base::Seconds kLongestPause = std::chrono::hours(12);
 constexpr base::Seconds kConnect{10}, kOpening{20};
 constexpr base::Seconds kAllAddresses{60};  // after so long no further address of a host is tried
-constexpr std::size_t kSeenOfHost = 4;
+constexpr std::size_t kDecisionsOfHost = 4;
+constexpr std::size_t kSeenOfHost = 8;
 constexpr std::size_t kShown = 1'000;
 
 // A probe is nobody's mail: it does not wait as long.
@@ -46,39 +51,6 @@ bool pointless(const policy::Facts& facts, const policy::Decision& decision) {
   return decision.tls_never || facts.local || !policy::judge_forbidden(decision).usable;
 }
 
-// What is noted of a host, as far as it makes decisions.
-struct Noted {
-  std::optional<pins::PinSet> pins;
-  bool stsec = false;
-  base::Time end = base::Time::max();  // of the first to end
-
-  bool any() const { return pins || stsec; }
-  bool operator==(const Noted& other) const {
-    if (stsec != other.stsec || pins.has_value() != other.pins.has_value()) return false;
-    if (!pins) return true;
-    const auto same = [](const pins::NotedPin& a, const pins::NotedPin& b) { return a.pin == b.pin; };
-    return pins->mode == other.pins->mode && pins->stage == other.pins->stage &&
-           std::equal(pins->pins.begin(), pins->pins.end(), other.pins->pins.begin(), other.pins->pins.end(),
-                      same);
-  }
-};
-
-// What cannot be read is told where it is read for a decision.
-Noted noted_of(const discovery::PinStore& store, const std::string& host, base::Time now) {
-  Noted out;
-  const auto pins = store.find(pins::Scope::host, host);
-  if (pins && *pins && !(*pins)->expired(now)) {
-    out.pins = **pins;
-    out.end = (*pins)->expires();
-  }
-  const auto stsec = store.find_stsec(host);
-  if (stsec && *stsec && (*stsec)->in_force(now)) {
-    out.stsec = true;
-    out.end = std::min(out.end, (*stsec)->expires);
-  }
-  return out;
-}
-
 }  // namespace
 
 // Its tasks own it, and so may outlive the prober.
@@ -92,44 +64,65 @@ struct Prober::Impl {
         learned(std::move(l)),
         timer(t.loop) {}
 
+  // When it is due; when it was before its addresses had to rest; who.
+  using Turn = std::tuple<base::Time, base::Time, std::string>;
+
   struct Host {
     std::string name;  // as its certificate names it
     std::uint16_t port = 0;
     std::shared_ptr<const dns::Addresses> addresses;
-    std::shared_ptr<const policy::Decision> decision;  // the last it was wanted under
-    std::list<std::string>::iterator place;            // in the order in which they were asked for
-    base::Time wanted{};
+    std::list<std::string>::iterator place;  // in the order in which they were asked for
+    std::string hop;                         // that brought it
+    base::Time placed{}, wanted{};
     std::optional<base::Time> probed;  // nothing: never yet
-    std::string probed_key;            // of the decision of that probe
-    base::Time again{};                // the next under the same decision
-    std::uint32_t failures = 0;        // to reach it, without a break
-    std::optional<base::Time> due;     // stands in `schedule`
+    // One it is wanted under: as many as the domains that use it differ in what they demand.
+    struct Wanted {
+      std::shared_ptr<const policy::Decision> decision;
+      base::Time asked{};
+      base::Time again{};                // it is to be looked at under it
+      std::optional<base::Time> needed;  // ProbeFor's, the last time
+    };
+    std::vector<Wanted> under;
+    base::Time again{};          // no sooner
+    bool usable = false;         // at the last probe: then what it advertises was noted
+    std::uint32_t failures = 0;  // to reach it, without a break
+    std::optional<Turn> turn;    // in `queue`
+    std::size_t queue = 0;
     bool running = false;
     struct Seen {
       std::string key;  // of the decision
       postfix::SeenChain chain;
     };
     std::vector<Seen> seen;  // newest first
-    // What the last probe showed, for decisions that are made of what it noted.
+    // What the last probe showed, whatever that one's decision made of it.
     tls::PeerChain chain;
     std::string tls_version;
   };
   struct Place;
 
   base::Time now() const { return tools.clock.now(); }
-  Host* place_for(const std::string& binding);
+  Host* place_for(const std::string& binding, const std::string& hop);
+  void add(Host& host, const std::string& binding, std::shared_ptr<const policy::Decision> decision,
+           bool needed);
+  void forget_hop(Host& host);
   bool make_room();
+  void forget(const std::string& binding);
   void plan(const std::string& binding, Host& host);
-  void unplan(const std::string& binding, Host& host);
+  void unplan(Host& host);
+  Host::Wanted* next_under(Host& host) const;
+  bool needed(const Host::Wanted& wanted) const;
   base::Time due(const Host& host) const;
+  std::set<Turn>* first_due();
   void begin_due(const std::shared_ptr<Impl>& self);
   base::Milliseconds turn();
+  base::Seconds rest_after(bool nobody) const;
   bool satisfies(Host& host, const policy::Decision& decision);
+  bool seen_under(const Host& host, const policy::Decision& decision) const;
   void judge_anew(Host& host, const policy::Decision& decision);
   void keep_shown(const std::string& binding, Host& host, const delivery::Probed& probed);
   bool ended(const std::string& binding, const policy::Decision& decision, const delivery::Probed& probed,
              const Noted& before);
-  base::Time again(const Host& host, const Noted& noted) const;
+  base::Time again(const Host& host, const Host::Wanted& wanted, const Noted& noted) const;
   // A host's addresses one after another, until it can be used at one of them.
   static io::Task<void> look(std::shared_ptr<Impl> self, std::string binding);
   static io::Task<void> tick(std::shared_ptr<Impl> self);
@@ -142,77 +135,128 @@ struct Prober::Impl {
   io::Timer timer;
   bool ticking = false, stopping = false;
   std::unordered_map<std::string, Host> hosts;
-  std::list<std::string> order;                           // the one asked for last first
-  std::set<std::pair<base::Time, std::string>> schedule;  // due, and who
-  std::deque<std::string> shown;                          // hosts whose chains are kept, the newest last
+  std::list<std::string> order;                       // the one asked for last first
+  std::array<std::set<Turn>, 2> queues;               // those that are needed; the others
+  std::unordered_map<std::string, std::size_t> hops;  // how many hosts it brought that were never probed
+  AddressRest addresses;
+  std::deque<std::string> shown;  // hosts whose chains are kept, the newest last
   base::Time next_turn{};
   std::size_t running = 0;
   ProberStats stats;
 };
 
 // Null: there is no room for another.
-Prober::Impl::Host* Prober::Impl::place_for(const std::string& binding) {
+Prober::Impl::Host* Prober::Impl::place_for(const std::string& binding, const std::string& hop) {
   const auto found = hosts.find(binding);
   if (found != hosts.end()) {
     order.splice(order.begin(), order, found->second.place);
     return &found->second;
   }
   // A flood of names that nobody sends to displaces nobody who is known.
-  if (stats.waiting >= settings.most_waiting || (hosts.size() >= settings.most_hosts && !make_room())) {
+  const auto brought = hops.find(hop);
+  if (stats.waiting >= settings.most_waiting ||
+      (brought != hops.end() && brought->second >= settings.most_of_hop) ||
+      (hosts.size() >= settings.most_hosts && !make_room())) {
     ++stats.dropped;
     return nullptr;
   }
   Host& host = hosts[binding];
   host.place = order.insert(order.begin(), binding);
+  host.hop = hop;
+  host.placed = now();
+  ++hops[hop];
   return &host;
+}
+
+// It was probed, or is forgotten: the next hop may bring another.
+void Prober::Impl::forget_hop(Host& host) {
+  const auto at = host.probed ? hops.end() : hops.find(host.hop);
+  if (at != hops.end() && --at->second == 0) hops.erase(at);
+  host.hop.clear();
 }
 
 bool Prober::Impl::make_room() {
   const auto last = std::find_if(order.rbegin(), order.rend(),
                                  [&](const std::string& name) { return !hosts.at(name).running; });
   if (last == order.rend()) return false;
-  const std::string binding = *last;
-  Host& host = hosts.at(binding);
-  unplan(binding, host);
-  order.erase(host.place);
-  hosts.erase(binding);
+  forget(std::string(*last));
   return true;
 }
 
-void Prober::Impl::unplan(const std::string& binding, Host& host) {
-  if (!host.due) return;
-  schedule.erase({*host.due, binding});
-  host.due.reset();
+void Prober::Impl::forget(const std::string& binding) {
+  Host& host = hosts.at(binding);
+  unplan(host);
+  forget_hop(host);
+  order.erase(host.place);
+  hosts.erase(binding);
+}
+
+void Prober::Impl::unplan(Host& host) {
+  if (!host.turn) return;
+  queues[host.queue].erase(*host.turn);
+  host.turn.reset();
   if (!host.probed) --stats.waiting;
 }
 
 void Prober::Impl::plan(const std::string& binding, Host& host) {
-  unplan(binding, host);
-  host.due = due(host);
-  schedule.emplace(*host.due, binding);
+  unplan(host);
+  std::erase_if(host.under, [&](const Host::Wanted& w) { return w.asked + kAskedFor < now(); });
+  if (host.under.empty()) return;
+  host.queue =
+      std::any_of(host.under.begin(), host.under.end(), [&](const auto& w) { return needed(w); }) ? 0 : 1;
+  const base::Time at = due(host);
+  host.turn = Turn(std::max(at, addresses.first(*host.addresses)), at, binding);
+  queues[host.queue].insert(*host.turn);
   if (!host.probed) ++stats.waiting;
 }
 
+bool Prober::Impl::needed(const Host::Wanted& wanted) const {
+  return wanted.needed && *wanted.needed + kAskedFor >= now();
+}
+
+// The one that waits longest; null: there is none.
+Prober::Impl::Host::Wanted* Prober::Impl::next_under(Host& host) const {
+  const auto first = std::min_element(host.under.begin(), host.under.end(),
+                                      [](const auto& a, const auto& b) { return a.again < b.again; });
+  return first == host.under.end() ? nullptr : &*first;
+}
+
 base::Time Prober::Impl::due(const Host& host) const {
-  if (!host.probed) return now();
-  // Under another decision what was seen may be worth something else.
-  if (host.failures == 0 && host.decision->key != host.probed_key)
-    return *host.probed + base::Milliseconds(settings.host_pause);
-  return host.again;
+  if (!host.probed) return host.placed;
+  base::Time out = base::Time::max();
+  for (const Host::Wanted& w : host.under) out = std::min(out, w.again);
+  return std::max(out, host.again);
+}
+
+std::set<Prober::Impl::Turn>* Prober::Impl::first_due() {
+  for (std::set<Turn>& queue : queues) {
+    if (!queue.empty() && std::get<0>(*queue.begin()) <= now()) return &queue;
+  }
+  return nullptr;
 }
 
 void Prober::Impl::begin_due(const std::shared_ptr<Impl>& self) {
-  while (running < settings.parallel && !schedule.empty() && schedule.begin()->first <= now()) {
-    const std::string binding = schedule.begin()->second;
+  while (running < settings.parallel) {
+    const std::set<Turn>* queue = first_due();
+    if (!queue) break;
+    const std::string binding = std::get<2>(*queue->begin());
     Host& host = hosts.at(binding);
-    unplan(binding, host);
-    // Nobody asks for it any more: it is looked at when somebody does.
-    if (host.wanted + kAskedFor < now()) continue;
+    // Nobody has asked for it since the last time: it is looked at when somebody does.
+    if (host.wanted + kAskedFor < now() || (host.probed && host.wanted <= *host.probed)) {
+      unplan(host);
+      if (!host.probed) forget(binding);
+      continue;
+    }
+    if (addresses.first(*host.addresses) > now()) {
+      plan(binding, host);
+      continue;
+    }
+    unplan(host);
     host.running = true;
     ++running;
     tools.loop.spawn(look(self, binding));
   }
-  if (!schedule.empty() && !ticking) {
+  if (!ticking && std::any_of(queues.begin(), queues.end(), [](const auto& q) { return !q.empty(); })) {
     ticking = true;
     tools.loop.spawn(tick(self));
   }
@@ -229,12 +273,24 @@ base::Milliseconds Prober::Impl::turn() {
   return wait;
 }
 
-// A decision that was made of what the last probe noted: what it showed is judged anew, without another.
+bool Prober::Impl::seen_under(const Host& host, const policy::Decision& decision) const {
+  return std::any_of(host.seen.begin(), host.seen.end(),
+                     [&](const Host::Seen& s) { return s.key == decision.key && s.chain.not_after > now(); });
+}
+
+// A third party's address is not to be knocked at by all the names that anybody gives it.
+base::Seconds Prober::Impl::rest_after(bool nobody) const {
+  return nobody ? settings.host_pause : std::min(settings.address_pause, settings.host_pause);
+}
+
+// What the last probe showed is judged for another decision too, without another probe.
 void Prober::Impl::judge_anew(Host& host, const policy::Decision& decision) {
-  if (host.running || host.chain.empty() || host.failures > 0 || host.probed_key == decision.key) return;
-  const auto under = [&](const Host::Seen& s) { return s.key == decision.key; };
-  if (std::any_of(host.seen.begin(), host.seen.end(), under) || satisfies(host, decision))
-    host.probed_key = decision.key;
+  const auto under = [&](const Host::Seen& seen) { return seen.key == decision.key; };
+  // What was seen and is over is not good again for what was shown then.
+  if (host.chain.empty() || host.failures > 0 || std::any_of(host.seen.begin(), host.seen.end(), under))
+    return;
+  const bool fresh = satisfies(host, decision);
+  (void)fresh;  // who asks is told
 }
 
 // Keeps what the last chain is worth under the decision; false: it is worth nothing, or nothing new.
@@ -255,23 +311,25 @@ bool Prober::Impl::satisfies(Host& host, const policy::Decision& decision) {
 }
 
 void Prober::Impl::keep_shown(const std::string& binding, Host& host, const delivery::Probed& probed) {
+  if (host.chain.empty()) shown.push_back(binding);
   host.chain = probed.chain;
   host.tls_version = probed.version;
-  shown.push_back(binding);
   if (shown.size() <= kShown) return;
   if (const auto oldest = hosts.find(shown.front()); oldest != hosts.end()) oldest->second.chain = {};
   shown.pop_front();
 }
 
-// Before half of what is left of the first to end has passed.
-base::Time Prober::Impl::again(const Host& host, const Noted& noted) const {
+// Before half of what was left of the first to end, when it was looked at, has passed.
+base::Time Prober::Impl::again(const Host& host, const Host::Wanted& wanted, const Noted& noted) const {
+  const base::Time looked = *host.probed;
   base::Time end = noted.end;
   for (const Host::Seen& s : host.seen) {
-    if (s.key == host.probed_key && s.chain.not_after > now()) end = std::min(end, s.chain.not_after);
+    if (s.key == wanted.decision->key && s.chain.not_after > looked) end = std::min(end, s.chain.not_after);
   }
-  const base::Milliseconds refresh = settings.refresh, pause = settings.host_pause;
-  if (end == base::Time::max()) return now() + refresh;
-  return now() + std::max(pause, std::min(refresh, (end - now()) / 2));
+  const base::Milliseconds pause = settings.host_pause;
+  base::Milliseconds refresh = needed(wanted) ? settings.refresh_needed : settings.refresh;
+  if (end != base::Time::max()) refresh = std::min(refresh, (end - looked) / 2);
+  return looked + std::max(pause, refresh);
 }
 
 // True: something about the host is known now that was not.
@@ -280,33 +338,39 @@ bool Prober::Impl::ended(const std::string& binding, const policy::Decision& dec
   const auto found = hosts.find(binding);
   if (found == hosts.end()) return false;
   Host& host = found->second;
+  forget_hop(host);
   host.probed = now();
-  host.probed_key = decision.key;
+  host.usable = probed.usable;
   const bool reached = probed.unreachable.empty() || probed.refused;
   host.failures = reached ? 0 : host.failures + 1;
+  const std::uint32_t doublings = std::min(host.failures > 0 ? host.failures - 1 : 0U, 16U);
+  host.again = now() + std::min<base::Seconds>(settings.host_pause * (1LL << doublings),
+                                               std::max(kLongestPause, settings.host_pause));
   if (!probed.usable) {
     ++stats.failed;
-    const std::uint32_t doublings = std::min(host.failures > 0 ? host.failures - 1 : 0U, 16U);
-    host.again = now() + std::min<base::Seconds>(settings.host_pause * (1LL << doublings),
-                                                 std::max(kLongestPause, settings.host_pause));
     base::log_debug("probe_failed",
                     {{"host", binding},
                      {"reason", !probed.unreachable.empty() ? probed.unreachable : probed.verdict.sentence}});
-    return false;
   }
+  // Whoever asked last is not whom all are judged by: what was shown may satisfy the others.
   bool news = false;
   if (!probed.chain.empty()) {
     keep_shown(binding, host, probed);
-    news = satisfies(host, decision);
+    for (const Host::Wanted& w : host.under) news = satisfies(host, *w.decision) || news;
   }
   const Noted after = noted_of(pins, binding, now());
   if (after.any() && !before.any()) ++stats.noted;
-  host.again = again(host, after);
+  for (Host::Wanted& w : host.under) {
+    const bool this_one = w.decision->key == decision.key;
+    if (this_one && !probed.usable) w.again = host.again;
+    if (probed.usable && (this_one || seen_under(host, *w.decision))) w.again = again(host, w, after);
+  }
   return news || !(after == before);
 }
 
 io::Task<void> Prober::Impl::tick(std::shared_ptr<Impl> self) {
-  while (!self->stopping && !self->schedule.empty()) {
+  while (!self->stopping && std::any_of(self->queues.begin(), self->queues.end(),
+                                        [](const auto& queue) { return !queue.empty(); })) {
     const bool elapsed = co_await self->timer.wait(kTick);
     if (!elapsed || self->stopping) break;
     self->begin_due(self);
@@ -332,17 +396,21 @@ struct Prober::Impl::Place {
 
 io::Task<void> Prober::Impl::look(std::shared_ptr<Impl> self, std::string binding) {
   Place place(self, binding);
-  const Host& host = self->hosts.at(binding);
+  Host& host = self->hosts.at(binding);
   const std::string name = host.name;
   const std::uint16_t port = host.port;
   const auto addresses = host.addresses;
-  const auto decision = host.decision;
+  const auto decision = self->next_under(host)->decision;
   const auto until = io::Steady::now() + kAllAddresses;
   const Noted before = noted_of(self->pins, binding, self->now());
   delivery::Probed last;
-  last.unreachable = "it has no address";
-  for (const io::IpAddress& address : addresses->addresses) {
+  bool tried = false;
+  // Two of its own may be one party's.
+  std::vector<io::IpAddress> free = addresses->addresses;
+  std::erase_if(free, [&](const auto& a) { return self->addresses.rests(a, self->now()); });
+  for (const io::IpAddress& address : free) {
     if (io::Steady::now() >= until) break;
+    self->addresses.until(address, self->now() + self->settings.address_pause, self->now());
     const base::Milliseconds wait = self->turn();
     if (wait > base::Milliseconds(0)) {
       io::Timer turn(self->tools.loop);
@@ -350,15 +418,19 @@ io::Task<void> Prober::Impl::look(std::shared_ptr<Impl> self, std::string bindin
       if (!elapsed) break;
     }
     if (self->stopping) co_return;
+    tried = true;
     ++self->stats.probes;
     delivery::ProbeOrder order{*decision, {}, name, address, port, &self->pins, binding};
     delivery::Probed probed = co_await delivery::probe(self->tools, std::move(order));
+    const bool nobody = !probed.unreachable.empty() && !probed.refused;
+    self->addresses.until(address, self->now() + self->rest_after(nobody), self->now());
     last = std::move(probed);
     if (last.usable) break;
   }
   place.leave();
   if (self->stopping) co_return;
-  const bool news = self->ended(binding, *decision, last, before);
+  // Else another host has just been looked at there: it waits again.
+  const bool news = tried && self->ended(binding, *decision, last, before);
   if (news && self->learned) self->learned(binding);
   const auto still = self->hosts.find(binding);
   if (still != self->hosts.end() && !still->second.running) self->plan(binding, still->second);
@@ -375,19 +447,46 @@ Prober::~Prober() {
   impl_->timer.cancel();
 }
 
-void Prober::want(const discovery::HostFacts& facts, std::shared_ptr<const policy::Decision> decision) {
+// One more decision that it is wanted under. Where there is no room for it, one that has had its turn goes,
+// the last that is to have it again; where all wait, it is dropped until asked again.
+void Prober::Impl::add(Host& host, const std::string& binding,
+                       std::shared_ptr<const policy::Decision> decision, bool is_needed) {
+  auto at = std::find_if(host.under.begin(), host.under.end(),
+                         [&](const auto& w) { return w.decision->key == decision->key; });
+  const bool fresh = at == host.under.end();
+  if (fresh && host.under.size() >= kDecisionsOfHost) {
+    const auto last = std::max_element(host.under.begin(), host.under.end(),
+                                       [](const auto& a, const auto& b) { return a.again < b.again; });
+    if (last->again <= now()) return;
+    host.under.erase(last);
+  }
+  if (fresh) {
+    host.under.push_back({nullptr, {}, now(), {}});
+    at = std::prev(host.under.end());
+  }
+  at->decision = std::move(decision);
+  at->asked = host.wanted = now();
+  const bool was_needed = needed(*at);
+  if (is_needed) at->needed = now();
+  if (!host.probed) return;
+  judge_anew(host, *at->decision);
+  const bool changed = fresh || was_needed != needed(*at);
+  if (changed && host.usable && seen_under(host, *at->decision))
+    at->again = again(host, *at, noted_of(pins, binding, now()));
+}
+
+void Prober::want(const discovery::HostFacts& facts, std::shared_ptr<const policy::Decision> decision,
+                  const ProbeFor& whom) {
   if (!decision || !facts.addresses || facts.addresses->addresses.empty()) return;
   if (pointless(facts.facts, *decision)) return;
   const std::string& binding = facts.facts.host;
-  Impl::Host* const host = impl_->place_for(binding);
+  Impl::Host* const host = impl_->place_for(binding, whom.next_hop);
   if (!host) return;
   host->name = facts.facts.host_name;
   host->port = port_of(binding, host->name);
   host->addresses = facts.addresses;
-  host->decision = std::move(decision);
-  host->wanted = impl_->now();
+  impl_->add(*host, binding, std::move(decision), whom.needed);
   if (host->running) return;
-  impl_->judge_anew(*host, *host->decision);
   impl_->plan(binding, *host);
   impl_->begin_due(impl_);
 }

@@ -33,6 +33,7 @@ class ProberTest : public testing::Test {
     pins = std::make_unique<discovery::PinStore>(*db);
     delivery_settings.hostname = "relay.test";
     settings.per_second = 1000;
+    settings.address_pause = 0s;  // all hosts are at one
   }
   ~ProberTest() override {
     prober.reset();
@@ -63,9 +64,24 @@ class ProberTest : public testing::Test {
   std::shared_ptr<const policy::Decision> decide(const discovery::HostFacts& f) const {
     return std::make_shared<const policy::Decision>(policy::decide(f.facts));
   }
+  // Each host is another next hop's.
   void want(const std::string& name = "mx.x.test", std::vector<const char*> at = {kHere}) {
+    want_for({name, false}, name, std::move(at));
+  }
+  void want_for(const ProbeFor& whom, const std::string& name, std::vector<const char*> at = {kHere}) {
     const discovery::HostFacts f = facts(name, std::move(at));
-    prober->want(f, decide(f));
+    prober->want(f, decide(f), whom);
+  }
+  // What somebody demands of the host by a policy of his own.
+  std::shared_ptr<const policy::Decision> demanding(std::vector<pins::Pin> pinned) const {
+    auto f = facts("mx.x.test").facts;
+    pins::PinSet set;
+    set.name = f.host;
+    set.stage = pins::Stage::enforced;
+    set.basis = pins::Basis::authenticated;
+    for (const pins::Pin& pin : pinned) set.pins.push_back({pin, clock.now() + 365 * 24h});
+    f.host_pins = set;
+    return std::make_shared<const policy::Decision>(policy::decide(f));
   }
   std::vector<postfix::SeenChain> seen(const std::string& name = "mx.x.test") const {
     return prober->seen(bound(name), *decide(facts(name)));
@@ -261,12 +277,12 @@ TEST_F(ProberTest, NobodyIsAskedWhereMailNeverGoes) {
   discovery::HostFacts f = facts("mx.x.test");
   policy::Decision never = *decide(f);
   never.tls_never = true;
-  prober->want(f, std::make_shared<const policy::Decision>(never));
+  prober->want(f, std::make_shared<const policy::Decision>(never), {});
   policy::Decision unmet = *decide(f);
   unmet.tls_required = true;
   unmet.requirements.emplace_back().demand = policy::Demand::unmet;
-  prober->want(f, std::make_shared<const policy::Decision>(unmet));
-  prober->want(f, nullptr);
+  prober->want(f, std::make_shared<const policy::Decision>(unmet), {});
+  prober->want(f, nullptr, {});
   want("mx.x.test", {});
   EXPECT_EQ(prober->stats().hosts, 0U);
 }
@@ -313,6 +329,146 @@ TEST_F(ProberTest, ConnectionsBeginNoFasterThanTheyMay) {
     return prober->stats().probes == 6;
   }));
   EXPECT_GE(io::Steady::now() - began, 5 * 50ms - 20ms);
+}
+
+TEST_F(ProberTest, ANextHopHasFewHostsThatWait) {
+  settings.parallel = 1;
+  settings.per_second = 0.1;
+  start();
+  for (int i = 0; i < 20; ++i) want_for({"evil.test", true}, "mx" + std::to_string(i) + ".evil.test");
+  EXPECT_EQ(prober->stats().hosts, 3U) << "with the one that has begun";
+  EXPECT_EQ(prober->stats().dropped, 17U);
+  want();
+  EXPECT_EQ(prober->stats().hosts, 4U);
+}
+
+TEST_F(ProberTest, OfANextHopsHostsOthersFollowThoseThatWereLookedAt) {
+  start();
+  for (int round = 1; round <= 2; ++round) {
+    for (int i = 0; i < 6; ++i) want_for({"x.test", false}, "mx" + std::to_string(i) + ".x.test");
+    ASSERT_TRUE(wait_for([&] { return prober->stats().running == 0 && prober->stats().waiting == 0; }));
+    EXPECT_EQ(prober->stats().probes, 3U * round);
+  }
+}
+
+TEST_F(ProberTest, WhatAnAnswerRestsOnGoesFirst) {
+  settings.parallel = 1;
+  start();
+  want("slow.x.test", {kNobody, "127.0.0.8", kHere});
+  for (int i = 0; i < 5; ++i) want("a" + std::to_string(i) + ".x.test");
+  want_for({"x.test", true}, "mx.x.test");
+  ASSERT_TRUE(wait_for([&] { return learned.size() == 7; }));
+  EXPECT_EQ(learned[1], bound("mx.x.test")) << "the first that began after it was wanted";
+}
+
+TEST_F(ProberTest, AHostThatWaitsKeepsItsPlaceHoweverOftenItIsAskedFor) {
+  settings.parallel = 1;
+  start();
+  want("slow.x.test");
+  want("mx.x.test");
+  clock.advance(1s);
+  want("a.x.test");
+  clock.advance(1s);
+  want("mx.x.test");
+  ASSERT_TRUE(wait_for([&] { return learned.size() == 3; }));
+  EXPECT_THAT(learned, ElementsAre(bound("slow.x.test"), bound("mx.x.test"), bound("a.x.test")));
+}
+
+TEST_F(ProberTest, AnAddressRestsWhateverItsHostsAreCalled) {
+  settings.address_pause = 10s;
+  settings.parallel = 1;
+  start();
+  std::uint64_t failed = 0;
+  want("mx0.evil.test", {kNobody});
+  ASSERT_TRUE(probed(1, ++failed));
+  for (int i = 1; i < 10; ++i) want("mx" + std::to_string(i) + ".evil.test", {kNobody});
+  clock.advance(10min - 1s);
+  want();
+  ASSERT_TRUE(probed(2, failed)) << "another address is free";
+  EXPECT_EQ(prober->stats().waiting, 9U);
+  clock.advance(1s);
+  want("mx1.evil.test", {kNobody});
+  ASSERT_TRUE(probed(3, ++failed)) << "one of those that wait";
+  EXPECT_EQ(prober->stats().waiting, 8U);
+  // Where somebody answers the rest is short.
+  clock.advance(9s);
+  want("a.x.test");
+  EXPECT_TRUE(probed(4, failed));
+  want("b.x.test");
+  EXPECT_TRUE(probed(4, failed));
+  clock.advance(10s);
+  want("b.x.test");
+  EXPECT_TRUE(probed(5, failed));
+}
+
+// A receiver renews its certificate under the pins that hold: what Postfix was told is the old one's digest.
+TEST_F(ProberTest, WhatAnAnswerRestsOnIsSeenAgainWithinTheHour) {
+  const struct {
+    const char* why;
+    bool needed;
+    base::Milliseconds later;
+    std::uint64_t probes;
+  } steps[] = {
+      {"the first", true, 0s, 1},
+      {"not yet", true, 59min, 1},
+      {"within the hour", true, 1min, 2},
+      {"again", true, 1h, 3},
+      {"for two hours more, as others may ask", false, 1h, 4},
+      {"for two hours more, as others may ask", false, 1h, 5},
+      {"nothing rests on it any more", false, 1h, 6},
+      {"nor now", false, 11h, 6},
+      {"seldom", false, 1h, 7},
+  };
+  start();
+  require({leaf.pin()});
+  for (const auto& step : steps) {
+    clock.advance(step.later);
+    want_for({"x.test", step.needed}, "mx.x.test");
+    EXPECT_TRUE(probed(step.probes, 0)) << step.why << ": " << prober->stats().probes;
+  }
+}
+
+TEST_F(ProberTest, WhoseHostIsNamedByOthersIsJudgedByItsOwnDecisionAndHasItsTurn) {
+  advertise();
+  start();
+  const auto honest = demanding({leaf.pin()});
+  const auto evil = demanding({backup.pin()});
+  prober->want(facts("mx.x.test"), honest, {"x.test", true});
+  prober->want(facts("mx.x.test"), evil, {"evil.test", true});
+  ASSERT_TRUE(probed(1, 0)) << "who came first";
+  for (int i = 1; i < 4; ++i) {
+    clock.advance(10min);
+    prober->want(facts("mx.x.test"), evil, {"evil.test", true});
+    ASSERT_TRUE(probed(1 + i, i));
+  }
+  EXPECT_THAT(prober->seen(bound("mx.x.test"), *honest), SizeIs(1));
+  // What was shown to another serves it, and it is probed for besides: pins are noted of such a probe alone.
+  const auto also = demanding({leaf.pin(), backup.pin()});
+  prober->want(facts("mx.x.test"), also, {"other.test", true});
+  EXPECT_THAT(prober->seen(bound("mx.x.test"), *also), SizeIs(1));
+  EXPECT_THAT(prober->seen(bound("mx.x.test"), *evil), IsEmpty());
+  clock.advance(10min);
+  prober->want(facts("mx.x.test"), evil, {"evil.test", true});
+  EXPECT_TRUE(probed(5, 3)) << "under the one that waited longest";
+}
+
+TEST_F(ProberTest, WhatOneDecisionRefusesIsKeptForTheOthers) {
+  start();
+  const auto honest = demanding({leaf.pin()});
+  prober->want(facts("mx.x.test"), demanding({backup.pin()}), {"evil.test", true});
+  ASSERT_TRUE(probed(1, 1));
+  EXPECT_THAT(prober->seen(bound("mx.x.test"), *honest), SizeIs(1));
+}
+
+TEST_F(ProberTest, WhomNobodyAskedForSinceIsLeftAlone) {
+  start();
+  want("mx.x.test", {kNobody});
+  ASSERT_TRUE(probed(1, 1));
+  clock.advance(15min);
+  want("a.x.test");
+  ASSERT_TRUE(probed(2, 1));
+  want("mx.x.test", {kNobody});
+  EXPECT_TRUE(probed(3, 2));
 }
 
 TEST_F(ProberTest, ItMayGoWhileAProbeIsUnderWay) {
