@@ -14,6 +14,7 @@ WRAPPED = {
     r"boost/json": {"api", "app"},
     r"openssl/": {"tls"},
     r"curl/": {"http"},
+    r"boost/beast": {"http"},
     r"unbound\.h": {"dns"},
     r"rocksdb/": {"store"},
     r"spdlog/": {"base"},
