@@ -24,7 +24,7 @@ WRAPPED = {
     r"CLI/": {"app"},
     r"(argon2|crypt)\.h": {"auth"},
 }
-PURE = {"base", "names", "smtp", "pins", "dane", "sts", "tlsrpt", "mime", "policy", "socketmap", "postfix"}  # no sockets, no wall clock
+PURE = {"base", "names", "smtp", "pins", "dane", "sts", "tlsrpt", "mime", "policy", "publish", "socketmap", "postfix"}  # no sockets, no wall clock
 IMPURE = re.compile(r"<(sys/socket|netinet/\w+|poll|sys/epoll)\.h>|system_clock::now|\bstd::time\(|::time\(")
 # g++ 12 destroys some temporaries of a co_await wrongly (docs/decisions/0001-own-task-type.md).
 TRAP = re.compile(r"\b(if|while)\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\bco_await\b")
