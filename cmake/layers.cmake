@@ -4,7 +4,7 @@
 set(PINNACE_LIBS_base fmt::fmt spdlog::spdlog)
 set(PINNACE_LIBS_dane fmt::fmt)
 set(PINNACE_LIBS_sts fmt::fmt)
-set(PINNACE_LIBS_tlsrpt fmt::fmt)
+set(PINNACE_LIBS_tlsrpt Boost::json ZLIB::ZLIB fmt::fmt)
 set(PINNACE_LIBS_names PkgConfig::Idn2 fmt::fmt)
 set(PINNACE_LIBS_io Boost::headers Threads::Threads)
 set(PINNACE_LIBS_process PkgConfig::Seccomp PkgConfig::Systemd fmt::fmt)

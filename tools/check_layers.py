@@ -11,10 +11,11 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The headers of a library, and the folders that may include them.
 WRAPPED = {
     r"boost/asio": {"io"},
-    r"boost/json": {"api", "app"},
+    r"boost/json": {"api", "app", "tlsrpt"},
     r"openssl/": {"tls"},
     r"curl/": {"http"},
     r"boost/beast": {"http"},
+    r"zlib\.h": {"tlsrpt"},
     r"unbound\.h": {"dns"},
     r"rocksdb/": {"store"},
     r"spdlog/": {"base"},

@@ -175,6 +175,7 @@ void EntityReader::end_header() {
   // RFC 2046 5.1.5
   if (in_digest_ && !entity_.has_type) type_ = {"message", "rfc822", ""};
   entity_.text = type_.type == "text";
+  entity_.type = type_.type + "/" + type_.subtype;
   entity_.kind = kind();
   listener_.header_end(entity_);
 }

@@ -22,6 +22,7 @@ struct Entity {
   Kind kind = Kind::leaf;
   bool message = false;                      // the header is a message's, not a part's
   bool text = true;                          // text/*
+  std::string type;                          // "text/plain", in lower case
   bool has_type = false;                     // there is a Content-Type
   bool has_version = false;                  // there is a MIME-Version
   std::optional<TransferEncoding> encoding;  // none: there is no such field
