@@ -10,9 +10,8 @@
 #include "names/domain.hpp"
 
 namespace pinnace::app {
-namespace {
 
-std::string hostname(TomlSection& s) {
+std::string read_hostname(TomlSection& s) {
   const std::string text = s.required_text("hostname");
   const auto name = names::Domain::parse(text);
   if (!name && !text.empty()) s.problem("hostname", name.error().detail);
@@ -42,6 +41,8 @@ io::PaceSettings read_pace(TomlSection& limits) {
   pace.grace = limits.duration("min_rate_grace", std::chrono::minutes(1));
   return pace;
 }
+
+namespace {
 
 void read_limits(TomlFile& file, RelayConfig& c) {
   TomlSection s = file.section("limits");
@@ -168,7 +169,7 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   RelayConfig c;
   TomlSection s = file->section("relay");
   if (!s.exists()) return base::fail("config.value", path + ": a section [relay] is expected");
-  c.relay.hostname = c.delivery.hostname = hostname(s);
+  c.relay.hostname = c.delivery.hostname = read_hostname(s);
   c.data = s.required_text("data");
   c.control = s.text("control", c.data + "/control.sock");
   c.certificate = s.text("certificate", "");
@@ -181,44 +182,6 @@ base::Result<RelayConfig> load_relay_config(const std::string& path, base::Time 
   read_policy(*file, c);
   read_listeners(*file, s, c);
   c.routes = read_routes(*file);
-  if (auto done = file->finish(); !done) return std::unexpected(done.error());
-  return c;
-}
-
-base::Result<GateConfig> load_gate_config(const std::string& path) {
-  auto file = TomlFile::load(path);
-  if (!file) return std::unexpected(file.error());
-  GateConfig c;
-  TomlSection s = file->section("gate");
-  if (!s.exists()) return base::fail("config.value", path + ": a section [gate] is expected");
-  c.gate.hostname = hostname(s);
-  c.gate.listen = read_endpoints(s, "listen", true);
-  const std::string backend = s.required_text("backend");
-  if (auto e = io::Endpoint::parse(backend)) {
-    c.gate.backend = *e;
-  } else if (!backend.empty()) {
-    s.problem("backend", e.error().detail);
-  }
-  c.gate.client_address =
-      static_cast<gate::ClientAddress>(s.choice("client_address", {"none", "xclient", "proxy-v2"}, 0));
-  c.certificate = s.required_text("certificate");
-  c.key = s.required_text("key");
-  c.backup_key = s.required_text("backup_key");
-  c.control = s.text("control", "");
-  TomlSection a = file->section("gate.advert");
-  c.gate.max_age = a.duration("max_age", std::chrono::days(60));
-  c.gate.scope = static_cast<pins::Scope>(a.choice("scope", {"HOST", "DOMAIN"}, 0));
-  c.gate.mode = static_cast<pins::Mode>(a.choice("mode", {"ENFORCE", "REPORT"}, 0));
-  c.gate.rua = a.text("rua", "");
-  c.gate.stsec_max_age = a.duration("stsec_max_age", base::Seconds(0));
-  c.log = read_log(*file);
-  c.process = read_process(*file);
-  TomlSection l = file->section("limits");
-  c.gate.max_sessions = static_cast<std::size_t>(l.integer("max_sessions", 1000, 1, 100000));
-  c.gate.max_sessions_per_client =
-      static_cast<std::size_t>(l.integer("max_sessions_per_client", 50, 1, 100000));
-  c.gate.pace = read_pace(l);
-  c.gate.command_timeout = l.duration("command_timeout", std::chrono::minutes(5));
   if (auto done = file->finish(); !done) return std::unexpected(done.error());
   return c;
 }

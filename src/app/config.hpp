@@ -73,14 +73,20 @@ struct PolicydConfig : SenderConfig {
   std::string anchors;     // folder
 };
 
+// The files of one name that a gate has.
+struct GateHost {
+  std::string hostname;
+  std::vector<std::string> certificates;  // each with a key of another algorithm
+  std::vector<std::string> keys;          // theirs, in this order
+  std::vector<std::string> backup_keys;
+};
+
 struct GateConfig {
   gate::Settings gate;
   LogSettings log;
   ProcessSettings process;
-  std::string certificate;
-  std::string key;
-  std::string backup_key;
-  std::string control;  // empty: none
+  std::vector<GateHost> hosts;  // the first is [gate]'s own
+  std::string control;          // empty: none
 };
 
 // `now`: a rule's waiver that is over by then is an error.

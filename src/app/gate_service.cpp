@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "api/control.hpp"
+#include "app/gate_hosts.hpp"
 #include "app/process_check.hpp"
 #include "app/service_loop.hpp"
 #include "app/services.hpp"
@@ -15,47 +16,41 @@ io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate, boost:
   }
   boost::json::object out;
   out["sessions"] = gate.sessions();
-  boost::json::array advert;
-  for (const auto& line : gate.advert_lines()) advert.emplace_back(line);
-  out["advert"] = std::move(advert);
+  boost::json::array hosts;
+  for (const gate::Face::Name& name : gate.face().names()) {
+    boost::json::array lines(name.lines.begin(), name.lines.end());
+    if (hosts.empty()) out["advert"] = lines;
+    hosts.push_back({{"hostname", name.host.hostname}, {"advert", std::move(lines)}});
+  }
+  out["hosts"] = std::move(hosts);
   co_return boost::json::value(std::move(out));
 }
 
-base::Result<pins::Advert> advert_of(const GateConfig& config, const tls::ServerContext& context) {
-  auto backup = tls::pin_of_file(config.backup_key);
-  if (!backup) return base::fail(backup.error().code, "backup_key: " + backup.error().detail);
-  return gate::make_advert(config.gate, context.chain(), *backup);
-}
-
 base::Result<> renew(gate::Gate& gate, const GateConfig& config) {
-  auto context = tls::ServerContext::load(config.certificate, config.key);
-  if (!context) return std::unexpected(context.error());
-  const auto advert = advert_of(config, *context);
-  if (!advert) return std::unexpected(advert.error());
-  return gate.renew(*context, *advert);
+  auto face = load_face(config);
+  if (!face) return std::unexpected(face.error());
+  return gate.renew(std::move(*face));
 }
 
-// The certificate and keys from the same files, if what they would have the gate promise is sound.
+std::string advert_of(const gate::Face::Name& name) { return fmt::format("{}", fmt::join(name.lines, ", ")); }
+
+// The certificates and keys from the same files, if what they would have the gate promise is sound.
 void reload(gate::Gate& gate, const GateConfig& config) {
   if (const auto renewed = renew(gate, config); !renewed) {
-    base::log_error("certificate_not_reloaded",
-                    {{"file", config.certificate}, {"reason", renewed.error().detail}});
+    base::log_error("certificate_not_reloaded", {{"reason", renewed.error().detail}});
     return;
   }
-  std::string advert;
-  for (const auto& line : gate.advert_lines()) advert += (advert.empty() ? "" : ", ") + line;
-  base::log_info("certificate_loaded", {{"file", config.certificate}, {"advert", advert}});
+  for (const gate::Face::Name& name : gate.face().names())
+    base::log_info("certificate_loaded", {{"hostname", name.host.hostname}, {"advert", advert_of(name)}});
 }
 
 base::Result<> run(const GateConfig& config, const std::string& config_file) {
-  auto context = tls::ServerContext::load(config.certificate, config.key);
-  if (!context) return std::unexpected(context.error());
-  auto advert = advert_of(config, *context);
-  if (!advert) return std::unexpected(advert.error());
+  auto face = load_face(config);
+  if (!face) return std::unexpected(face.error());
 
   io::Loop loop;
   if (auto done = set_up_process(loop, needs_of(config, config_file)); !done) return done;
-  gate::Gate gate(loop, config.gate, *context, *advert);
+  gate::Gate gate(loop, config.gate, std::move(*face));
   api::ControlServer control(
       loop, [&gate](boost::json::object request) { return answer(gate, std::move(request)); });
   auto started = config.control.empty() ? base::Result<>() : control.start(config.control);
@@ -64,10 +59,9 @@ base::Result<> run(const GateConfig& config, const std::string& config_file) {
     loop.drop_tasks();
     return started;
   }
-  base::log_info("ready", {{"service", "gate"},
-                           {"hostname", config.gate.hostname},
-                           {"pin", advert->pins[0].pin.str()},
-                           {"backup", advert->pins[1].pin.str()}});
+  for (const gate::Face::Name& name : gate.face().names())
+    base::log_info("advert", {{"hostname", name.host.hostname}, {"lines", advert_of(name)}});
+  base::log_info("ready", {{"service", "gate"}, {"hostname", config.gate.hostname}});
   Running running;
   running.stop = [&] {
     gate.stop();
@@ -94,12 +88,7 @@ int check_gate(const std::string& config_file) {
   std::vector<base::Error> faults;
   const auto config = load_gate_config(config_file);
   if (!config) return report_check(config_file, {config.error()});
-  const auto context = tls::ServerContext::load(config->certificate, config->key);
-  if (!context) {
-    faults.push_back(context.error());
-  } else if (const auto advert = advert_of(*config, *context); !advert) {
-    faults.push_back(advert.error());
-  }
+  if (const auto face = load_face(*config); !face) faults.push_back(face.error());
   check_process(needs_of(*config, config_file), {config_file}, faults);
   return report_check(config_file, faults);
 }

@@ -131,7 +131,7 @@ int lint_pkp(const LintRequest& request) {
 }
 
 int pins_advert(const AdvertRequest& request) {
-  gate::Settings settings;
+  gate::AdvertSettings settings;
   for (const auto& [text, to, name] :
        {std::tuple{&request.max_age, &settings.max_age, "--max-age"},
         {&request.stsec_max_age, &settings.stsec_max_age, "--stsec-max-age"}}) {
@@ -142,11 +142,13 @@ int pins_advert(const AdvertRequest& request) {
   settings.scope = request.scope == "DOMAIN" ? pins::Scope::domain : pins::Scope::host;
   settings.mode = request.mode == "REPORT" ? pins::Mode::report : pins::Mode::enforce;
   settings.rua = request.rua;
-  const auto context = tls::ServerContext::load(request.certificate, request.key);
-  if (!context) return usage(context.error().detail);
+  const auto certificate = tls::OwnCertificate::load(request.certificate, request.key);
+  if (!certificate) return usage(certificate.error().detail);
   const auto backup = tls::pin_of_file(request.backup_key);
   if (!backup) return usage(backup.error().detail);
-  const auto advert = gate::make_advert(settings, context->chain(), *backup);
+  const auto names = certificate->chain().dns_names();
+  const auto advert = gate::make_advert(
+      settings, {names.empty() ? request.certificate : names.front(), {*certificate}, {*backup}});
   if (!advert) return usage(advert.error().detail);
   std::vector<std::string> lines = pins::ehlo_lines(*advert);
   if (settings.stsec_max_age > base::Seconds(0)) lines.push_back(pins::ehlo_line({settings.stsec_max_age}));

@@ -101,7 +101,11 @@ ProcessNeeds needs_of(const GateConfig& config, const std::string& config_file) 
   needs.log = config.log;
   needs.listen = config.gate.listen;
   needs.control = config.control;
-  needs.files = {config_file, config.certificate, config.key, config.backup_key};
+  needs.files = {config_file};
+  for (const GateHost& host : config.hosts) {
+    for (const auto* files : {&host.certificates, &host.keys, &host.backup_keys})
+      needs.files.insert(needs.files.end(), files->begin(), files->end());
+  }
   needs.open_files = kOwnFiles + 2 * config.gate.max_sessions;
   return needs;
 }

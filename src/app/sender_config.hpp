@@ -1,4 +1,4 @@
-// What the configurations of a relay and of a policyd have alike.
+// What the configurations of several services have alike.
 #pragma once
 
 #include "app/config.hpp"
@@ -6,7 +6,12 @@
 
 namespace pinnace::app {
 
-// All but how mail hosts are reached. What is wrong is reported to the file.
+std::string read_hostname(TomlSection& s);  // canonical
+LogSettings read_log(TomlFile& file);
+ProcessSettings read_process(TomlFile& file);
+io::PaceSettings read_pace(TomlSection& limits);
+
+// Of a relay and of a policyd: all but how mail hosts are reached. What is wrong is reported to the file.
 void read_sender(TomlFile& file, base::Time now, SenderConfig& config);
 // How mail hosts are reached: port, source_address, connect_timeout.
 void read_way(TomlSection& s, delivery::Settings& settings);

@@ -1,9 +1,5 @@
 #include "gate/gate.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/log.hpp"
 #include "gate/backend.hpp"
 #include "smtp/server.hpp"
@@ -18,26 +14,6 @@ namespace {
 constexpr auto kGoodbye = std::chrono::seconds(10);  // to take in why its session ends
 
 }  // namespace
-
-base::Result<pins::Advert> make_advert(const Settings& settings, const tls::PeerChain& chain,
-                                       const pins::Pin& backup) {
-  pins::Advert advert;
-  const auto keys = chain.pins();
-  advert.pins.push_back({keys.front(), std::nullopt});
-  if (backup != keys.front()) advert.pins.push_back({backup, std::nullopt});
-  advert.max_age = settings.max_age;
-  advert.scope = settings.scope;
-  advert.mode = settings.mode;
-  advert.rua = settings.rua;
-  if (auto good = pins::check_own_advert(advert, keys); !good) return std::unexpected(good.error());
-  // What a sender would not take must not be sent either.
-  std::vector<std::string> behind;
-  for (const std::string& line : pins::ehlo_lines(advert)) behind.push_back(line.substr(4));
-  if (const auto parsed = pins::parse_advert(behind); !parsed.advert) {
-    return base::fail("pins.own_advert", "the advert would be invalid: " + parsed.problems.front());
-  }
-  return advert;
-}
 
 // One client's session and the backend's beside it.
 struct Gate::Session {
@@ -65,8 +41,8 @@ struct Gate::Session {
     stream.set_deadline(ends);
   }
   io::Task<bool> connect_backend();
-  io::Task<bool> act(const smtp::Server::Action& action, const tls::ServerContext& tls,
-                     tls::Handshakes& handshakes);
+  io::Task<bool> act(const smtp::Server::Action& action, const Face& face, tls::Handshakes& handshakes);
+  io::Task<void> start_tls(const Face& face, tls::Handshakes& handshakes);
   io::Task<void> mail(std::string line);
   io::Task<void> pass(std::string line);
   void answer(const base::Result<Reply>& reply);
@@ -149,7 +125,20 @@ io::Task<void> Gate::Session::mail(std::string line) {
   co_await pass(std::move(line));
 }
 
-io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls::ServerContext& tls,
+// Inside TLS the gate is whom the client asked for.
+io::Task<void> Gate::Session::start_tls(const Face& face, tls::Handshakes& handshakes) {
+  const auto shaken = co_await tls::start_server(stream, face.tls(), handshakes);
+  if (!shaken) {
+    base::log_info("tls_failed", {{"client", client.address.str()}, {"detail", shaken.error().detail}});
+    server->peer_closed();
+    co_return;
+  }
+  const Face::Name& name = face.names()[shaken->identity];
+  server->become(name.host.hostname, name.lines);
+  server->tls_established();
+}
+
+io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const Face& face,
                                   tls::Handshakes& handshakes) {
   switch (action.kind) {
     case Kind::send: {
@@ -173,16 +162,9 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
       }
       break;
     }
-    case Kind::start_tls: {
-      const auto shaken = co_await tls::start_server(stream, tls, handshakes);
-      if (shaken) {
-        server->tls_established();
-      } else {
-        base::log_info("tls_failed", {{"client", client.address.str()}, {"detail", shaken.error().detail}});
-        server->peer_closed();
-      }
+    case Kind::start_tls:
+      co_await start_tls(face, handshakes);
       break;
-    }
     case Kind::mail:
       co_await mail(std::string(action.line));
       break;
@@ -240,30 +222,15 @@ io::Task<bool> Gate::Session::act(const smtp::Server::Action& action, const tls:
   co_return true;
 }
 
-Gate::Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, const pins::Advert& advert)
+Gate::Gate(io::Loop& loop, Settings settings, Face face)
     : loop_(loop),
       settings_(std::move(settings)),
-      face_(face_of(std::move(tls), advert)),
+      face_(std::make_shared<const Face>(std::move(face))),
       handshakes_(loop) {}
 
-std::shared_ptr<const Gate::Face> Gate::face_of(tls::ServerContext tls, const pins::Advert& advert) const {
-  std::vector<std::string> lines = pins::ehlo_lines(advert);
-  if (settings_.stsec_max_age > base::Seconds(0))
-    lines.push_back(pins::ehlo_line(pins::Stsec{settings_.stsec_max_age}));
-  return std::make_shared<const Face>(Face{std::move(tls), advert, std::move(lines)});
-}
-
-// pinning-protocol 8.2: a key goes live that was promised before.
-base::Result<> Gate::renew(tls::ServerContext tls, const pins::Advert& advert) {
-  const pins::Pin live = tls.chain().pins().front();
-  const auto& promised = face_->advert.pins;
-  if (std::none_of(promised.begin(), promised.end(), [&](const auto& p) { return p.pin == live; })) {
-    return base::fail("pins.own_advert",
-                      fmt::format("the certificate's key {} is not among those advertised until now: senders "
-                                  "that noted them would hold their mail. Make it the backup_key first",
-                                  live.str()));
-  }
-  face_ = face_of(std::move(tls), advert);
+base::Result<> Gate::renew(Face face) {
+  if (auto kept = face.keeps_promises_of(*face_); !kept) return kept;
+  face_ = std::make_shared<const Face>(std::move(face));
   return {};
 }
 
@@ -315,8 +282,7 @@ namespace {
 
 // The backend's offers that hold through the gate. Others would let a client speak for somebody else
 // (XCLIENT), or change the framing that the gate reads (CHUNKING).
-smtp::ServerOptions options_for(const Settings& settings, const smtp::Capabilities& backend,
-                                const std::vector<std::string>& advert_lines) {
+smtp::ServerOptions options_for(const Settings& settings, const smtp::Capabilities& backend) {
   smtp::ServerOptions options;
   options.hostname = settings.hostname;
   options.starttls = true;
@@ -327,8 +293,7 @@ smtp::ServerOptions options_for(const Settings& settings, const smtp::Capabiliti
   options.max_recipients = 100'000;  // the backend's own limit counts
   options.max_text_line = 0;
   if (backend.has("DSN")) options.plain_extensions.emplace_back("DSN");
-  options.tls_extensions = options.plain_extensions;
-  options.tls_extensions.insert(options.tls_extensions.end(), advert_lines.begin(), advert_lines.end());
+  options.tls_extensions = options.plain_extensions;  // and what Server::become() adds
   return options;
 }
 
@@ -341,11 +306,11 @@ io::Task<void> Gate::serve(std::shared_ptr<Session> session) {
   s.stream.set_idle_timeout(settings_.command_timeout);
   bool open = co_await s.connect_backend();
   const std::shared_ptr<const Face> face = face_;
-  if (open) s.server.emplace(options_for(settings_, s.backend->capabilities(), face->lines));
+  if (open) s.server.emplace(options_for(settings_, s.backend->capabilities()));
   while (open) {
     if (stopping_ && !s.in_transaction) s.server->shut_down("is being restarted");
     const smtp::Server::Action action = s.server->next();
-    open = co_await s.act(action, face->tls, handshakes_);
+    open = co_await s.act(action, *face, handshakes_);
   }
   s.stream.close();
   if (s.backend) {

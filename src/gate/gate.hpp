@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "gate/face.hpp"
 #include "io/pace.hpp"
 #include "io/stream.hpp"
-#include "pins/noting.hpp"
 #include "tls/session.hpp"
 
 namespace pinnace::gate {
@@ -20,15 +20,11 @@ namespace pinnace::gate {
 enum class ClientAddress : std::uint8_t { none, xclient, proxy_v2 };
 
 struct Settings {
-  std::string hostname;
+  std::string hostname;  // of the first host
   std::vector<io::Endpoint> listen;
   io::Endpoint backend;
   ClientAddress client_address = ClientAddress::none;
-  base::Seconds max_age = std::chrono::days(60);
-  pins::Scope scope = pins::Scope::host;
-  pins::Mode mode = pins::Mode::enforce;
-  std::string rua;
-  base::Seconds stsec_max_age{0};  // 0: not advertised
+  AdvertSettings advert;
   std::size_t max_sessions = 1000;
   std::size_t max_sessions_per_client = 50;
   io::PaceSettings pace;  // of a message's text
@@ -37,19 +33,14 @@ struct Settings {
   base::Milliseconds backend_timeout = std::chrono::minutes(10);
 };
 
-// What the gate would advertise: the certificate's own key and the backup's. Error "pins.own_advert":
-// it must not be advertised (pinning-protocol, "What a receiver owes").
-base::Result<pins::Advert> make_advert(const Settings& settings, const tls::PeerChain& chain,
-                                       const pins::Pin& backup);
-
 class Gate {
  public:
-  Gate(io::Loop& loop, Settings settings, tls::ServerContext tls, const pins::Advert& advert);
+  Gate(io::Loop& loop, Settings settings, Face face);
 
-  // Another certificate and advert, from the next session on. Error "pins.own_advert": the certificate has no
-  // key that is advertised now, so who noted that would hold his mail; nothing changes.
-  base::Result<> renew(tls::ServerContext tls, const pins::Advert& advert);
-  const std::vector<std::string>& advert_lines() const { return face_->lines; }
+  // Other certificates and adverts, from the next session on. Error as Face::keeps_promises_of; then nothing
+  // changes.
+  base::Result<> renew(Face face);
+  const Face& face() const { return *face_; }
 
   base::Result<> start();
   void stop();
@@ -58,14 +49,6 @@ class Gate {
  private:
   struct Session;
   struct Registration;
-  // What clients see. A session has the same from its beginning to its end.
-  struct Face {
-    tls::ServerContext tls;
-    pins::Advert advert;
-    std::vector<std::string> lines;
-  };
-  std::shared_ptr<const Face> face_of(tls::ServerContext tls, const pins::Advert& advert) const;
-
   void admit(io::Stream stream, std::uint16_t port);
   io::Task<void> turn_away(std::shared_ptr<Session> session);
   io::Task<void> serve(std::shared_ptr<Session> session);

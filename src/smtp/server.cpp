@@ -177,6 +177,12 @@ void Server::answer(const Reply& reply) {
   }
 }
 
+void Server::become(std::string hostname, const std::vector<std::string>& tls_extensions) {
+  options_.hostname = std::move(hostname);
+  auto& lines = options_.tls_extensions;
+  lines.insert(lines.end(), tls_extensions.begin(), tls_extensions.end());
+}
+
 void Server::tls_established() {
   tls_ = true;
   state_ = State::command;

@@ -86,6 +86,8 @@ class Server {
   void peer_closed();
   void answer(const Reply& reply);
   void tls_established();
+  // Before tls_established(): the name it has inside TLS, and more lines of its EHLO reply there.
+  void become(std::string hostname, const std::vector<std::string>& tls_extensions);
   // Ends the session with 421: after the answer() that is due, so that a message taken is not called
   // refused; at once where none is, and a message that is half there is dropped.
   void shut_down(const std::string& why);

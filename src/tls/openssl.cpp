@@ -19,6 +19,20 @@ pins::Pin hash_spki(unsigned char* der, int size) {
 
 }  // namespace
 
+void set_defaults(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(context,
+                      SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+  SSL_CTX_set_cipher_list(
+      context,
+      "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AES:!aNULL:!eNULL:!MD5:!DSS:!SRP:!PSK");
+  SSL_CTX_set_max_cert_list(context, 64 << 10);
+  // One read for a record, not two. We always ask OpenSSL before we wait for the descriptor.
+  SSL_CTX_set_read_ahead(context, 1);
+}
+
 pins::Pin spki_pin(X509* certificate) {
   unsigned char* der = nullptr;
   const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);

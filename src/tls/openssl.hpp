@@ -32,6 +32,9 @@ using StorePtr = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using StoreCtxPtr = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
 using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
 
+// What holds for either side: TLS 1.2 at least, no anonymous ciphers, buffers given back.
+void set_defaults(SSL_CTX* context);
+
 pins::Pin spki_pin(X509* certificate);
 pins::Pin spki_pin(EVP_PKEY* key);
 

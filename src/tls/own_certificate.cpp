@@ -103,6 +103,11 @@ std::string OwnCertificate::fingerprint() const {
   return out;
 }
 
+std::string OwnCertificate::key_algorithm() const {
+  const char* const name = EVP_PKEY_get0_type_name(impl_->key.get());
+  return name ? name : "";
+}
+
 base::Result<pins::Pin> pin_of_file(const std::string& file) {
   auto pem = read_file(file, "tls.key");
   if (!pem) return std::unexpected(pem.error());

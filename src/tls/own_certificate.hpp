@@ -15,7 +15,8 @@ class OwnCertificate {
   static base::Result<OwnCertificate> load(const std::string& certificate_file, const std::string& key_file);
 
   const PeerChain& chain() const;
-  std::string fingerprint() const;  // SHA-256 of the leaf, in hex
+  std::string fingerprint() const;    // SHA-256 of the leaf, in hex
+  std::string key_algorithm() const;  // "RSA", "EC", "ED25519"
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

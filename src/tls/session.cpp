@@ -4,6 +4,7 @@
 
 #include "tls/own_certificate_impl.hpp"
 #include "tls/resumption_impl.hpp"
+#include "tls/server_context_impl.hpp"
 
 namespace pinnace::tls {
 
@@ -11,26 +12,7 @@ struct ClientContext::Impl {
   CtxPtr context;
 };
 
-struct ServerContext::Impl {
-  CtxPtr context;
-  OwnCertificate certificate;
-};
-
 namespace {
-
-void set_common(SSL_CTX* context) {
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context,
-                      SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
-  SSL_CTX_set_cipher_list(
-      context,
-      "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:DHE+AES:RSA+AES:!aNULL:!eNULL:!MD5:!DSS:!SRP:!PSK");
-  SSL_CTX_set_max_cert_list(context, 64 << 10);
-  // One read for a record, not two. We always ask OpenSSL before we wait for the descriptor.
-  SSL_CTX_set_read_ahead(context, 1);
-}
 
 // OpenSSL's way to the peer. A handshake's octets are carried by hand, so that its steps can be on any
 // thread; later ones go straight to the socket.
@@ -89,14 +71,15 @@ const BIO_METHOD* wire_method() {
 // TLS over the stream's own socket. In the handshake it is used by one thread at a time.
 class TlsTransport final : public io::Transport {
  public:
-  // `tickets`: where those that arrive go; null on the server's side.
-  TlsTransport(SslPtr ssl, std::shared_ptr<Tickets> tickets)
-      : tickets_(std::move(tickets)), ssl_(std::move(ssl)) {
+  // `tickets`: where those that arrive go; null on the server's side, where `as` is what it chooses from.
+  TlsTransport(SslPtr ssl, std::shared_ptr<Tickets> tickets, std::shared_ptr<const ServerContext::Impl> as)
+      : tickets_(std::move(tickets)), chosen_{std::move(as), {}, 0}, ssl_(std::move(ssl)) {
     BIO* const bio = BIO_new(wire_method());
     BIO_set_data(bio, &wire_);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
-    collect(ssl_.get(), tickets_.get());
+    if (tickets_) collect(ssl_.get(), tickets_.get());
+    if (chosen_.of) choose_into(ssl_.get(), &chosen_);
   }
 
   Outcome read(io::Socket&, char* to, std::size_t size) override {
@@ -127,6 +110,7 @@ class TlsTransport final : public io::Transport {
   }
   Wire& wire() { return wire_; }
   SSL* ssl() { return ssl_.get(); }
+  const Chosen& chosen() const { return chosen_; }
 
  private:
   Outcome outcome(int result) {
@@ -155,6 +139,7 @@ class TlsTransport final : public io::Transport {
   }
 
   std::shared_ptr<Tickets> tickets_;
+  Chosen chosen_;
   Wire wire_;
   SslPtr ssl_;
   bool broken_ = false;
@@ -183,9 +168,8 @@ io::Task<base::Result<>> carry(io::Stream& stream, Wire& wire, bool more) {
 }
 
 // `elsewhere`: the threads of its steps; null: the loop's own.
-io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::shared_ptr<Tickets> tickets,
-                                        Handshakes* elsewhere) {
-  const auto transport = std::make_shared<TlsTransport>(std::move(owned), tickets);
+io::Task<base::Result<Handshake>> shake(io::Stream& stream, std::shared_ptr<TlsTransport> transport,
+                                        std::shared_ptr<Tickets> tickets, Handshakes* elsewhere) {
   for (;;) {
     base::Result<io::Outcome> step = io::Outcome();
     if (elsewhere) {
@@ -221,6 +205,8 @@ io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::s
   if (tickets) done.chain = presented_chain(transport->ssl());
   if (tickets && !resumption_is_safe(transport->ssl())) tickets->arrived.clear();
   done.tickets = std::move(tickets);
+  done.server_name = transport->chosen().server_name;
+  done.identity = transport->chosen().identity;
   stream.set_transport(transport);
   co_return done;
 }
@@ -230,7 +216,7 @@ io::Task<base::Result<Handshake>> shake(io::Stream& stream, SslPtr owned, std::s
 ClientContext::ClientContext() {
   auto made = std::make_shared<Impl>();
   made->context.reset(SSL_CTX_new(TLS_client_method()));
-  set_common(made->context.get());
+  set_defaults(made->context.get());
   // The chain is judged after the handshake, by verify.hpp; the handshake's own signature always is in it.
   SSL_CTX_set_verify(made->context.get(), SSL_VERIFY_NONE, nullptr);
   take_tickets(made->context.get());
@@ -238,27 +224,6 @@ ClientContext::ClientContext() {
   SSL_CTX_clear_mode(made->context.get(), SSL_MODE_RELEASE_BUFFERS);
   impl_ = std::move(made);
 }
-
-const PeerChain& ServerContext::chain() const { return impl_->certificate.chain(); }
-
-ServerContext::ServerContext(OwnCertificate certificate) {
-  CtxPtr made(SSL_CTX_new(TLS_server_method()));
-  set_common(made.get());
-  SSL_CTX_set_session_id_context(made.get(), reinterpret_cast<const unsigned char*>("pinnace"), 7);
-  // load() has seen that it can be used.
-  use(made.get(), certificate);
-  impl_ = std::make_shared<const Impl>(Impl{std::move(made), std::move(certificate)});
-}
-
-base::Result<ServerContext> ServerContext::load(const std::string& certificate_file,
-                                                const std::string& key_file) {
-  auto own = OwnCertificate::load(certificate_file, key_file);
-  if (!own) return std::unexpected(own.error());
-  return ServerContext(std::move(*own));
-}
-
-// OpenSSL makes a context's ticket keys at random with it.
-ServerContext ServerContext::with_new_ticket_keys() const { return ServerContext(impl_->certificate); }
 
 io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext context, ClientHello hello) {
   SslPtr ssl(SSL_new(context.impl().context.get()));
@@ -268,15 +233,17 @@ io::Task<base::Result<Handshake>> start_client(io::Stream& stream, ClientContext
     co_return base::fail("tls.certificate", "the client certificate cannot be used: " + take_error());
   if (hello.resume) SSL_set_session(ssl.get(), hello.resume->impl().session.get());
   auto tickets = std::make_shared<Tickets>();
-  co_return co_await shake(stream, std::move(ssl), std::move(tickets), nullptr);
+  auto transport = std::make_shared<TlsTransport>(std::move(ssl), tickets, nullptr);
+  co_return co_await shake(stream, std::move(transport), std::move(tickets), nullptr);
 }
 
 io::Task<base::Result<Handshake>> start_server(io::Stream& stream, ServerContext context,
                                                Handshakes& handshakes) {
-  SslPtr ssl(SSL_new(context.impl().context.get()));
+  SslPtr ssl(SSL_new(context.impl()->contexts.front().get()));
   SSL_set_accept_state(ssl.get());
+  auto transport = std::make_shared<TlsTransport>(std::move(ssl), nullptr, context.impl());
   std::shared_ptr<Tickets> none;
-  co_return co_await shake(stream, std::move(ssl), std::move(none), &handshakes);
+  co_return co_await shake(stream, std::move(transport), std::move(none), &handshakes);
 }
 
 }  // namespace pinnace::tls

@@ -11,6 +11,7 @@
 #include "tls/handshakes.hpp"
 #include "tls/own_certificate.hpp"
 #include "tls/resumption.hpp"
+#include "tls/server_context.hpp"
 
 namespace pinnace::tls {
 
@@ -20,29 +21,15 @@ struct Handshake {
   PeerChain chain;                   // empty on the server's side
   bool resumed = false;              // then the chain is that of the full handshake
   std::shared_ptr<Tickets> tickets;  // on the client's side: they come while it reads
+  // On the server's side: the name that the client asked for, canonical; empty where it asked for none, or
+  // for what is no name. And which of the context's identities it was shown.
+  std::string server_name;
+  std::size_t identity = 0;
 };
 
 class ClientContext {
  public:
   ClientContext();
-  struct Impl;
-  const Impl& impl() const { return *impl_; }
-
- private:
-  std::shared_ptr<const Impl> impl_;
-};
-
-class ServerContext {
- public:
-  explicit ServerContext(OwnCertificate certificate);
-  // As OwnCertificate::load.
-  static base::Result<ServerContext> load(const std::string& certificate_file, const std::string& key_file);
-  const PeerChain& chain() const;
-
-  // Sessions are resumed by tickets that only their own context can read. What a thief of these keys can read
-  // of recorded sessions ends where a new context takes over; sessions under way keep the old one.
-  ServerContext with_new_ticket_keys() const;
-
   struct Impl;
   const Impl& impl() const { return *impl_; }
 
