@@ -23,7 +23,7 @@ namespace pinnace::store {
 namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies", "pins",
-                                                              "sts",     "schedule", "answers"};
+                                                              "sts",     "schedule", "answers",  "reports"};
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 
