@@ -1,10 +1,8 @@
 // `pinnace check DOMAIN...`
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "app/answer.hpp"
 #include "app/check_output.hpp"
@@ -22,7 +20,6 @@ namespace {
 
 constexpr int kGood = 0, kWarnings = 1, kWouldNotArrive = 2, kOwnError = 3;
 constexpr std::size_t kConnectionsADomain = 4;
-constexpr std::size_t kWidest = 110;
 
 int own_error(const std::string& what) {
   (void)usage(what);
@@ -97,19 +94,6 @@ class Progress {
   bool shown_;
 };
 
-TableStyle style_of(const CheckRequest& request) {
-  TableStyle out;
-  if (isatty(STDOUT_FILENO) != 1) return out;
-  winsize size{};
-  out.width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-  out.width = std::min(out.width, kWidest);
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  const bool dumb = term && std::string_view(term) == "dumb";
-  out.colour = !request.no_color && !(no_color && *no_color) && !dumb;
-  return out;
-}
-
 // What the check of all domains needs, and where its facts go.
 struct Order {
   std::vector<std::string> domains;
@@ -169,7 +153,7 @@ int check_domains(const CheckRequest& request) {
   if (request.json) {
     print_json(std::move(all));
   } else {
-    fmt::print("{}", check_table(reports, style_of(request)));
+    fmt::print("{}", check_table(reports, terminal_style(request.no_color)));
   }
   if (std::fflush(stdout) != 0) return own_error("standard output cannot be written");
   return exit_code(reports);

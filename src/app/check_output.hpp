@@ -14,6 +14,9 @@ struct TableStyle {
   std::size_t width = 0;  // columns; 0: lines are not broken
 };
 
+// Of standard output: whether a terminal is there, which wants colour.
+TableStyle terminal_style(bool no_color);
+
 // Whatever a peer said cannot steer the terminal.
 std::string check_table(std::span<const check::DomainReport> reports, const TableStyle& style);
 

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "app/answer.hpp"
 #include "app/check_output.hpp"
@@ -14,6 +17,7 @@ using check::Verdict;
 constexpr std::size_t kLabel = 13;
 constexpr std::size_t kIndent = 4 + kLabel;  // "  ✔ " and the label
 constexpr std::size_t kLongest = 600;        // octets of a peer's in one line
+constexpr std::size_t kWidest = 110;
 
 struct Mark {
   std::string_view sign, colour, name;
@@ -155,6 +159,19 @@ void Table::totals(std::span<const check::DomainReport> reports) {
 }
 
 }  // namespace
+
+TableStyle terminal_style(bool no_color) {
+  TableStyle out;
+  if (isatty(STDOUT_FILENO) != 1) return out;
+  winsize size{};
+  out.width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+  out.width = std::min(out.width, kWidest);
+  const char* unwanted = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool dumb = term && std::string_view(term) == "dumb";
+  out.colour = !no_color && !(unwanted && *unwanted) && !dumb;
+  return out;
+}
 
 std::string check_table(std::span<const check::DomainReport> reports, const TableStyle& style) {
   Table table(style);

@@ -150,13 +150,17 @@ void read_dns(TomlFile& file, SenderConfig& c) {
 
 }  // namespace
 
-void read_sender(TomlFile& file, base::Time now, SenderConfig& c) {
+void read_lookups(TomlFile& file, SenderConfig& c) {
   c.roots = file.section("tls").text("roots", "");
+  read_sts(file, c);
+  read_dns(file, c);
+}
+
+void read_sender(TomlFile& file, base::Time now, SenderConfig& c) {
+  read_lookups(file, c);
   c.log = read_log(file);
   c.process = read_process(file);
   read_pins(file, c);
-  read_sts(file, c);
-  read_dns(file, c);
   c.client_certificates = read_client_certificates(file);
   RulesRead rules = read_rules(file, c.client_certificates, now);
   c.rules = std::make_shared<const policy::RuleBook>(std::move(rules.book));
@@ -193,6 +197,11 @@ base::Result<SenderConfig> load_sender_config(const std::string& path, base::Tim
     auto policyd = load_policyd_config(path, now);
     if (!policyd) return std::unexpected(policyd.error());
     return SenderConfig(std::move(*policyd));
+  }
+  if (file->has("gate")) {
+    auto gate = load_gate_config(path);
+    if (!gate) return std::unexpected(gate.error());
+    return std::move(gate->lookups);
   }
   auto relay = load_relay_config(path, now);
   if (!relay) return std::unexpected(relay.error());

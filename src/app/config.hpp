@@ -16,6 +16,7 @@
 #include "policyd/engine.hpp"
 #include "policyd/prober.hpp"
 #include "policyd/server.hpp"
+#include "publish/settings.hpp"
 #include "queue/schedule.hpp"
 #include "relay/relay.hpp"
 #include "store/database.hpp"
@@ -87,6 +88,8 @@ struct GateConfig {
   ProcessSettings process;
   std::vector<GateHost> hosts;  // the first is [gate]'s own
   std::string control;          // empty: none
+  std::vector<publish::Domain> domains;
+  SenderConfig lookups;  // how `pinnace publish check` looks up
 };
 
 // `now`: a rule's waiver that is over by then is an error.
@@ -95,7 +98,7 @@ base::Result<GateConfig> load_gate_config(const std::string& file);
 // An empty `file`: what holds without one.
 base::Result<PolicydConfig> load_policyd_config(const std::string& file, base::Time now);
 
-// The part of a relay's or a policyd's, whichever it is.
+// The part of a relay's or a policyd's, whichever it is; of a gate's the resolver and the trust anchors.
 base::Result<SenderConfig> load_sender_config(const std::string& file, base::Time now);
 
 }  // namespace pinnace::app

@@ -3,6 +3,7 @@
 
 #include "app/config.hpp"
 #include "app/listeners_config.hpp"
+#include "app/publish_config.hpp"
 #include "app/sender_config.hpp"
 #include "app/toml_section.hpp"
 
@@ -74,6 +75,8 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   c.control = s.text("control", "");
   read_advert(*file, c.gate.advert);
   read_limits(*file, c.gate);
+  c.domains = read_domains(s, c);
+  read_lookups(*file, c.lookups);
   c.log = read_log(*file);
   c.process = read_process(*file);
   if (auto done = file->finish(); !done) return std::unexpected(done.error());

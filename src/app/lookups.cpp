@@ -54,7 +54,7 @@ Answer look_up(const std::string& config_file, std::function<io::Task<Answer>(Lo
   discovery::Gatherer gatherer(clock, routes, sts, nullptr, config.delivery.port);
   gatherer.set_rules(config.rules);
   gatherer.set_routes(config.routes);
-  Lookups lookups{loop, clock, config, *roots, **resolver, sts, gatherer};
+  Lookups lookups{loop, clock, config, *roots, **resolver, fetcher, sts, gatherer};
   Answer out = base::fail("app.lookup", "the lookup came to no end");
   loop.spawn(run(loop, std::move(ask), lookups, out));
   loop.run();

@@ -18,14 +18,15 @@ struct Lookups {
   const SenderConfig& config;
   tls::TrustStore roots;
   dns::Resolver& resolver;
+  http::Fetcher& fetcher;
   discovery::StsPolicies& sts;
   discovery::Gatherer& gatherer;  // with the configuration's rules; nothing is noted
 };
 
 using Answer = base::Result<boost::json::value>;
 
-// Runs `ask` on a loop of its own. `config_file`: a relay's or a policyd's; empty: the system's resolver and
-// roots, no rules.
+// Runs `ask` on a loop of its own. `config_file`: a relay's, a policyd's or a gate's; empty: the system's
+// resolver and roots, no rules.
 Answer look_up(const std::string& config_file, std::function<io::Task<Answer>(Lookups&)> ask);
 
 base::Result<tls::TrustStore> load_roots(const SenderConfig& config);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "app/commands.hpp"
+#include "app/publish_commands.hpp"
 #include "app/services.hpp"
 #include "process/confinement.hpp"
 
@@ -343,9 +344,10 @@ int main(int argc, char** argv) {
   app::ExplainRequest explain{.service = service, .config = "", .recipient = ""};
   app::CheckRequest domains;
   bool json = false, check_only = false;
-  // Monitoring takes 1 and 2 of `check` for verdicts; of `lint`, `match` and `verify` 1 is the answer "no".
+  // Monitoring takes 1 and 2 of `check` and `publish` for verdicts; of `lint`, `match` and `verify` 1 is the
+  // answer "no".
   const std::string_view first = argc > 1 ? argv[1] : "";
-  const bool checks = first == "check";
+  const bool checks = first == "check" || first == "publish";
   const bool answers = first == "lint" || first == "match" || first == "verify";
 
   auto* relay =
@@ -391,6 +393,8 @@ int main(int argc, char** argv) {
   add_policy_commands(root, rule, explain, code);
   add_offline_commands(root, lint, verify, json, code);
   add_check_command(root, domains, code);
+  app::PublishRequest published;
+  add_publish_commands(root, published, code);
 
   try {
     root.parse(arguments(argc, argv));

@@ -13,6 +13,8 @@ io::PaceSettings read_pace(TomlSection& limits);
 
 // Of a relay and of a policyd: all but how mail hosts are reached. What is wrong is reported to the file.
 void read_sender(TomlFile& file, base::Time now, SenderConfig& config);
+// The part of it by which names and policies are looked up: dns, tls.roots, sts.
+void read_lookups(TomlFile& file, SenderConfig& config);
 // How mail hosts are reached: port, source_address, connect_timeout.
 void read_way(TomlSection& s, delivery::Settings& settings);
 

@@ -30,6 +30,8 @@ std::string nsupdate(std::span<const Record> records, base::Seconds ttl, Step st
     const auto count = static_cast<std::size_t>(end - records.begin()) - i;
     const bool replaces = tlsa == (step == Step::remove);
     if (tlsa || step == Step::add) {
+      // RFC 8461 3.1: who reads the record fetches the policy.
+      if (first.text.starts_with("v=STSv1")) out += "; Once its policy is served ('pinnace publish sts'):\n";
       // In one update that takes all away and adds the right ones, there is no moment without them
       // (RFC 2136 3.7: all or nothing).
       if (replaces) out += fmt::format("update delete {}. IN {}\n", first.owner, to_string(first.type));
