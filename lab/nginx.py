@@ -109,3 +109,24 @@ class Nginx:
             return []
         with open(self._path("access.log"), encoding="utf-8", errors="replace") as log:
             return [line.rstrip("\n") for line in log if line.split(" ", 1)[0] == name]
+
+
+class MailNginx:
+    """nginx as an MX with the files that `pinnace publish nginx` wrote into `folder`, changed in nothing but where
+    its own lie."""
+
+    OWN = "daemon off;\nuser root;\nworker_processes 1;\npid nginx.pid;\nerror_log stderr info;\n"
+
+    def __init__(self, watchman, folder, root):
+        os.symlink(os.path.join(root, "usr/lib/nginx/modules"), os.path.join(folder, "modules"))
+        with open(os.path.join(folder, "nginx.conf"), encoding="ascii") as file:
+            printed = file.read()
+        path = os.path.join(folder, "lab.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(self.OWN + printed)
+        nginx = os.path.join(root, "usr/sbin/nginx")
+        self.program = Program(watchman, folder, "nginx", [nginx, "-e", "stderr", "-p", folder, "-c", path])
+        self.program.wait_until(lambda: "start worker process " in self.program.output(), "nginx to listen")
+
+    def stop(self):
+        return self.program.stop()

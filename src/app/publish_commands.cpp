@@ -194,6 +194,22 @@ void add_publish_commands(CLI::App& root, PublishRequest& request, int& code) {
   sts->add_option("--out", request.out, "Write FOLDER/mta-sts.DOMAIN/.well-known/mta-sts.txt for each");
   sts->callback([&] { code = publish_sts(request); });
 
+  const struct {
+    const char *name, *what, *file;
+    int (*run)(const PublishRequest& request);
+  } servers[] = {
+      {"nginx",
+       "Print an nginx.conf, with its script, for an nginx that stands as the MX and shows the same pins",
+       "nginx.conf and pinnace_pins.js", publish_nginx},
+      {"haraka", "Print a plugin by which Haraka shows the same pins", "pinnace_pins.js", publish_haraka},
+  };
+  for (const auto& server : servers) {
+    auto* command = publish->add_subcommand(server.name, server.what);
+    add_shared(command, request, nullptr);
+    command->add_option("--out", request.out, fmt::format("Write FOLDER/{}", server.file));
+    command->callback([&request, &code, run = server.run] { code = run(request); });
+  }
+
   auto* check = publish->add_subcommand(
       "check",
       "Look up what the DNS and the policy hosts serve, and what to change. Exit code: 0 good, 1 warnings, 2 "

@@ -7,6 +7,8 @@
 
 #include "dane/tlsa.hpp"
 #include "names/txt_strings.hpp"
+#include "publish/javascript.hpp"
+#include "publish/nginx.hpp"
 #include "publish/nsupdate.hpp"
 #include "publish/policy.hpp"
 #include "publish/record.hpp"
@@ -273,6 +275,34 @@ TEST(Publish, ScriptsForNsupdate) {
     for (std::size_t at = 0; (at = c.script->find("send\n", at)) != std::string::npos; ++at) ++sends;
     EXPECT_EQ(sends, c.sends) << *c.script;
     EXPECT_TRUE(c.script->ends_with("send\n"));
+  }
+}
+
+// Whatever a text holds, it stays one string of the program or of the configuration.
+TEST(Publish, TextsInProgramsForOtherServers) {
+  EXPECT_EQ(js_string("PKP RUA=mailto:a'b\\@c\n\xc3\"$`"), R"('PKP RUA=mailto:a\'b\\@c\x0a\xc3"$`')");
+  NginxServer server;
+  server.hostname = "mx.example.org";
+  server.listen = {"192.0.2.1:25"};
+  server.listen_tls = {"192.0.2.1:465"};
+  server.backend = "127.0.0.1:10025";
+  server.certificates = {{R"(/etc/a "b\.pem)", "/etc/a;b.key"}};
+  server.ehlo_lines = {"PKP MAX-AGE=1"};
+  const auto files = nginx_files(server);
+  ASSERT_TRUE(files);
+  EXPECT_THAT(files->configuration, HasSubstr(R"(ssl_certificate "/etc/a \"b\\.pem";)"));
+  EXPECT_THAT(files->configuration, HasSubstr(R"(ssl_certificate_key "/etc/a;b.key";)"));
+  EXPECT_THAT(files->configuration, HasSubstr("listen 192.0.2.1:465 ssl;\n    js_filter pins.implicit;"));
+  // pinning-protocol 1.1: the listener in clear has the script that shows none, and passes nothing on but
+  // TLS.
+  EXPECT_THAT(
+      files->configuration,
+      HasSubstr("listen 192.0.2.1:25;\n    js_filter pins.starttls;\n    proxy_pass 127.0.0.1:8025;"));
+  EXPECT_THAT(files->configuration, Not(HasSubstr("PKP")));
+  EXPECT_THAT(files->script, HasSubstr("  'PKP MAX-AGE=1',\n"));
+  for (const char* path : {"/etc/$x.pem", "/etc/a\nb.pem"}) {
+    server.certificates = {{path, "key.pem"}};
+    EXPECT_FALSE(nginx_files(server)) << path;
   }
 }
 

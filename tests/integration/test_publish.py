@@ -5,15 +5,19 @@ import json
 import os
 import random
 import re
+import shutil
+import smtplib
 import subprocess
 import tempfile
 import unittest
 
 from certificates import pin_of, tlsa_of
 from lab import MX, SOURCE
+from nginx import MailNginx
 from programs import wait_for
 from services import to_toml
-from support import LabTest
+from support import Conversation, LabTest
+from test_gate import over_tls
 
 GOOD, WARNINGS, HELD, OWN_ERROR = range(4)
 ROOT = os.path.join(SOURCE, "build", "lab", "root")
@@ -169,6 +173,80 @@ class Publish(LabTest):
         with open(path, encoding="ascii") as file:
             self.assertEqual(pinned, file.read())
 
+    # pinning-protocol 1.1: inside TLS only.
+    def test_nginx_shows_the_pins_inside_tls_only(self):
+        proxied = self.lab.proxied_receiver()
+        sections = self.sections()
+        sections["gate"].update(client_address="proxy-v2", backend=proxied.endpoint)
+        sections["gate.advert"]["rua"] = "mailto:a@receiver.test?subject=$b;'c\\"
+        folder = self.lab.path("nginx-mx")
+        self.publish(GOOD, "nginx", "--out", folder, sections=sections)
+        self.lab.started.append(MailNginx(self.lab.watchman, folder, self.lab.root))
+        client = smtplib.SMTP(MX, 25, "client.sender.test", timeout=20, source_address=("127.77.0.97", 0))
+        self.addCleanup(client.close)
+        self.assertEqual(["mx.receiver.test", "STARTTLS"], client.ehlo()[1].decode().splitlines())
+        self.assertEqual(530, client.docmd("MAIL FROM:<alice@sender.test>")[0])
+        inside = over_tls(client).splitlines()
+        self.assertEqual("mx.receiver.test", inside[0])
+        for key in self.lab.pair[1], self.lab.backup_key:
+            self.assertIn(f"PKP PIN-SHA256={pin_of(key)}", inside)
+        self.assertIn("STSEC MAX-AGE=31536000", inside)
+        self.assertIn("RUA=mailto:a@receiver.test?subject=$b;'c\\", " ".join(inside))
+        self.assertIn("SIZE 104857600", inside)  # the backend's own
+        self.assertNotIn("STARTTLS", inside)
+        client.sendmail(
+            "alice@sender.test", ["bob@receiver.test"], "Message-ID: <nginx-1@sender.test>\r\n\r\nx\r\n"
+        )
+        self.assertIn(b"[127.77.0.97]", proxied.wait_for_message(b"<nginx-1@sender.test>"))
+        relay = self.relay().start()
+        self.assert_once(proxied, self.lab.send("bob@receiver.test"))
+        noted = json.dumps(relay.ask("pins", "list"))
+        for key in self.lab.pair[1], self.lab.backup_key:
+            self.assertIn(pin_of(key), noted)
+
+    # RFC 3207 4.2: what came behind STARTTLS in clear is never obeyed.
+    def test_nginx_takes_nothing_behind_starttls(self):
+        sections = self.sections()
+        sections["gate"]["client_address"] = "none"
+        folder = self.lab.path("nginx-injected")
+        self.publish(GOOD, "nginx", "--out", folder, sections=sections)
+        self.lab.started.append(MailNginx(self.lab.watchman, folder, self.lab.root))
+        conversation = Conversation(MX, 25)
+        self.addCleanup(conversation.close)
+        self.assertRegex(conversation.reply(), "^220 ")
+        conversation.send(b"STARTTLS\r\nEHLO evil\r\n")
+        self.assertEqual("", conversation.reply())
+
+    # As Haraka 3 and 2 call it, with their connection's part that the plugin looks at.
+    @unittest.skipUnless(shutil.which("node"), "node is not here")
+    def test_harakas_plugin_adds_the_pins_inside_tls_only(self):
+        folder = self.lab.path("haraka")
+        self.publish(GOOD, "haraka", "--out", folder)
+        script = """
+            const plugin = require(process.argv[1])
+            const shown = (connection) => {
+              connection.capabilities = ['PIPELINING']
+              plugin.hook_capabilities(() => {}, connection)
+              return connection.capabilities
+            }
+            console.log(JSON.stringify([
+              shown({ tls: { enabled: false } }), shown({ using_tls: false }),
+              shown({ tls: { enabled: true } }), shown({ using_tls: true }),
+            ]))"""
+        done = subprocess.run(
+            ["node", "-e", script, os.path.join(folder, "pinnace_pins.js")],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        *outside, inside, inside_2 = json.loads(done.stdout)
+        self.assertEqual([["PIPELINING"]] * 2, outside)
+        self.assertEqual(inside, inside_2)
+        for key in self.lab.pair[1], self.lab.backup_key:
+            self.assertIn(f"PKP PIN-SHA256={pin_of(key)}", inside)
+        self.assertIn("STSEC MAX-AGE=31536000", inside)
+
     def test_wrong_usage(self):
         cases = (
             # arguments, the domain's settings, what standard error says
@@ -177,6 +255,7 @@ class Publish(LabTest):
             (("--format", "bind"), {}, "--format"),
             (("--ttl", "0"), {}, "--ttl"),
             (("sts", "receiver.test"), {"sts": "off"}, "no policy"),
+            (("nginx",), {}, "gate.client_address.*PROXY"),
             ((), {"tlsrpt": ['mailto:a@b.c"; x']}, "gate.domain.*tlsrpt.*RFC 8460 3"),
             ((), {"tlsrpt": ["mailto:a@b.c\n$INCLUDE /etc/passwd"]}, "gate.domain.*tlsrpt.*RFC 8460 3"),
             ((), {"domain": "a;b.test"}, "not a domain name"),
