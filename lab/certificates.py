@@ -60,14 +60,15 @@ class Certificates:
 
     def issued(self, name, host, key=None, days=30, names=None):
         """A pair that the lab's CA signed for this host; for a key of one's own when given. `names` are
-        its DNS-IDs where they are others: without any it names the host in its subject alone."""
+        its DNS-IDs, or addresses, where they are others: without any its subject alone names the host."""
         key = key or self.key(name)
         request, certificate = self._path(name + ".csr"), self._path(name + ".pem")
         extensions = self._path(name + ".ext")
-        dns_ids = ",".join(f"DNS:{dns_id}" for dns_id in ([host] if names is None else names))
+        names = [host] if names is None else names
+        alternatives = ",".join(f"{'IP' if name[-1].isdigit() else 'DNS'}:{name}" for name in names)
         with open(extensions, "w", encoding="ascii") as file:
             file.write("basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
-            file.write(f"subjectAltName={dns_ids}\n" if dns_ids else "")
+            file.write(f"subjectAltName={alternatives}\n" if alternatives else "")
         run(
             ["openssl", "req", "-new", "-key", key, "-subj", f"/CN={host}", "-out", request],
             "ask for a certificate",

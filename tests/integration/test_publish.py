@@ -13,6 +13,7 @@ import unittest
 
 from certificates import pin_of, tlsa_of
 from lab import MX, SOURCE
+from named import Named
 from nginx import MailNginx
 from programs import wait_for
 from services import to_toml
@@ -143,6 +144,34 @@ class Publish(LabTest):
     def test_the_check_says_that_mail_is_held(self):
         findings = self.checked(HELD, sections=self.sections(domain="tampered.test", sts="off"))
         self.assert_found(findings, "mx", "unknown", "would-defer", "DNSSEC")
+
+    # RFC 2136, RFC 7671 8.1: a real server takes both steps, and nothing of others is touched.
+    def test_nsupdate_adds_first_and_removes_later(self):
+        strangers = {
+            ("_mta-sts.other.receiver.test.", "TXT", '"v=STSv1; id=other;"'),
+            ("receiver.test.", "TXT", '"v=spf1 -all"'),
+            ("_443._tcp.mx.receiver.test.", "TLSA", "311" + "07" * 32),
+        }
+        old = ("_25._tcp.mx.receiver.test.", "TLSA", "311" + "09" * 32)
+        named = Named(
+            self.lab.watchman,
+            self.lab.path("named"),
+            self.lab.root,
+            "receiver.test.",
+            '_mta-sts.other TXT "v=STSv1; id=other;"\n@ TXT "v=spf1 -all"\n'
+            '_mta-sts TXT "v=STSv1; id=old;"\n_mta-sts TXT "v=STSv1; id=older;"\n'
+            f"_443._tcp.mx TLSA 3 1 1 {'07' * 32}\n_25._tcp.mx TLSA 3 1 1 {'09' * 32}\n",
+        )
+        self.lab.started.append(named)
+        meant = {
+            (record["owner"] + ".", record["type"], "".join(record["data"].split()) if record["type"] == "TLSA" else record["data"])
+            for record in json.loads(self.publish(GOOD, "--json"))["records"]
+        }
+        self.assertEqual(4, len(meant))
+        self.assertEqual((0, ""), named.update(self.publish(GOOD, "--format", "nsupdate")))
+        self.assertEqual(meant | strangers | {old}, named.records())
+        self.assertEqual((0, ""), named.update(self.publish(GOOD, "--format", "nsupdate", "--step", "remove")))
+        self.assertEqual(meant | strangers, named.records())
 
     def test_the_table_says_the_same(self):
         table = self.publish(WARNINGS, "check")
