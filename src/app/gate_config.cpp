@@ -42,23 +42,60 @@ void read_advert(TomlFile& file, gate::AdvertSettings& advert) {
 }
 
 void read_backend(TomlSection& s, gate::Settings& gate) {
-  const std::string backend = s.required_text("backend");
-  if (auto e = io::Endpoint::parse(backend)) {
-    gate.backend = *e;
-  } else if (!backend.empty()) {
-    s.problem("backend", e.error().detail);
+  gate::BackendSettings& b = gate.backend;
+  b.hostname = gate.hostname;
+  for (const std::string& text : s.one_or_more("backend")) {
+    if (const auto e = io::Endpoint::parse(text)) {
+      b.endpoints.push_back(*e);
+    } else {
+      s.problem("backend", e.error().detail);
+    }
   }
-  gate.client_address =
+  b.protocol = static_cast<gate::BackendProtocol>(s.choice("backend_protocol", {"smtp", "lmtp"}, 0));
+  b.tls = static_cast<gate::BackendTls>(s.choice("backend_tls", {"none", "starttls", "tls"}, 0));
+  for (const std::string& text : s.texts("backend_pins", false)) {
+    if (const auto pin = pins::Pin::parse(text)) {
+      b.pins.push_back(*pin);
+    } else {
+      s.problem("backend_pins", "the SHA-256 of a key in base64 is expected, not " + text);
+    }
+  }
+  if ((b.tls != gate::BackendTls::none) == b.pins.empty())
+    s.problem("backend_pins", "with backend_tls, and only then, the keys of the backends are expected");
+  b.client_address =
       static_cast<gate::ClientAddress>(s.choice("client_address", {"none", "xclient", "proxy-v2"}, 0));
 }
 
+std::size_t count(TomlSection& s, const std::string& key, std::size_t fallback, std::int64_t least) {
+  return static_cast<std::size_t>(s.integer(key, static_cast<std::int64_t>(fallback), least, 1'000'000));
+}
+
+gate::ClientLimits read_client_limits(TomlSection& s, const gate::ClientLimits& otherwise) {
+  return {count(s, "max_sessions_per_client", otherwise.max_sessions, 1),
+          count(s, "connections_per_minute_per_client", otherwise.per_minute, 0)};
+}
+
+// [limits], as every service has it, or [gate.limits].
 void read_limits(TomlFile& file, gate::Settings& gate) {
-  TomlSection s = file.section("limits");
-  gate.max_sessions = static_cast<std::size_t>(s.integer("max_sessions", 1000, 1, 100000));
-  gate.max_sessions_per_client =
-      static_cast<std::size_t>(s.integer("max_sessions_per_client", 50, 1, 100000));
+  TomlSection s = file.section("gate.limits");
+  if (!s.exists()) s = file.section("limits");
+  gate.limits.max_sessions = count(s, "max_sessions", 1000, 1);
+  gate.limits.of_client = read_client_limits(s, {});
+  gate.max_errors = count(s, "max_errors", 20, 1);
+  gate.tarpit = s.duration("tarpit", base::Seconds(0));
   gate.pace = read_pace(s);
   gate.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
+}
+
+void read_networks_limits(TomlSection& gate, gate::LimitSettings& limits) {
+  for (TomlSection& s : gate.sections("network")) {
+    gate::NetworkLimits one;
+    one.networks = read_networks(s, "networks", true);
+    one.of_client = read_client_limits(s, limits.of_client);
+    one.max_sessions = count(s, "max_sessions", 0, 0);
+    one.per_minute = count(s, "connections_per_minute", 0, 0);
+    limits.networks.push_back(std::move(one));
+  }
 }
 
 }  // namespace
@@ -70,13 +107,17 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   TomlSection s = file->section("gate");
   if (!s.exists()) return base::fail("config.value", path + ": a section [gate] is expected");
   read_hosts(s, c);
-  c.gate.listen = read_endpoints(s, "listen", true);
+  c.gate.listen_tls = read_endpoints(s, "listen_tls", false);
+  c.gate.listen = read_endpoints(s, "listen", c.gate.listen_tls.empty());
+  c.gate.tls.modern_ciphers = s.choice("tls_ciphers", {"modern", "compatible"}, 0) == 0;
+  c.gate.tls.ask_client_certificate = s.flag("ask_client_certificate", false);
   read_backend(s, c.gate);
   c.control = s.text("control", "");
   read_advert(*file, c.gate.advert);
   read_limits(*file, c.gate);
   c.domains = read_domains(s, c);
   read_lookups(*file, c.lookups);
+  read_networks_limits(s, c.gate.limits);
   c.log = read_log(*file);
   c.process = read_process(*file);
   if (auto done = file->finish(); !done) return std::unexpected(done.error());

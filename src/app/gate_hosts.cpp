@@ -34,7 +34,7 @@ base::Result<std::vector<gate::Host>> load_hosts(const GateConfig& config) {
 base::Result<gate::Face> load_face(const GateConfig& config) {
   auto hosts = load_hosts(config);
   if (!hosts) return std::unexpected(hosts.error());
-  return gate::Face::make(std::move(*hosts), config.gate.advert);
+  return gate::Face::make(std::move(*hosts), config.gate.advert, config.gate.tls);
 }
 
 }  // namespace pinnace::app

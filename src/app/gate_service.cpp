@@ -2,6 +2,7 @@
 
 #include "api/control.hpp"
 #include "app/gate_hosts.hpp"
+#include "app/gate_status.hpp"
 #include "app/process_check.hpp"
 #include "app/service_loop.hpp"
 #include "app/services.hpp"
@@ -11,9 +12,9 @@ namespace {
 
 io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate, boost::json::object request) {
   const auto* command = request.if_contains("command");
-  if (!command || !command->is_string() || command->as_string() != "status") {
-    co_return base::fail("api.command", "a gate knows the command 'status' only");
-  }
+  const std::string_view name = command && command->is_string() ? command->as_string() : "";
+  if (name == "gate.senders") co_return senders_json(gate, request);
+  if (name != "status") co_return base::fail("api.command", "a gate knows no such command");
   boost::json::object out;
   out["sessions"] = gate.sessions();
   boost::json::array hosts;
@@ -23,6 +24,7 @@ io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate, boost:
     hosts.push_back({{"hostname", name.host.hostname}, {"advert", std::move(lines)}});
   }
   out["hosts"] = std::move(hosts);
+  out["backends"] = backends_json(gate);
   co_return boost::json::value(std::move(out));
 }
 
@@ -50,7 +52,8 @@ base::Result<> run(const GateConfig& config, const std::string& config_file) {
 
   io::Loop loop;
   if (auto done = set_up_process(loop, needs_of(config, config_file)); !done) return done;
-  gate::Gate gate(loop, config.gate, std::move(*face));
+  const base::SystemClock clock;
+  gate::Gate gate(loop, clock, config.gate, std::move(*face));
   api::ControlServer control(
       loop, [&gate](boost::json::object request) { return answer(gate, std::move(request)); });
   auto started = config.control.empty() ? base::Result<>() : control.start(config.control);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "app/commands.hpp"
+#include "app/gate_senders.hpp"
 #include "app/publish_commands.hpp"
 #include "app/services.hpp"
 #include "process/confinement.hpp"
@@ -359,7 +360,7 @@ int main(int argc, char** argv) {
   for (auto* command : {relay, gate, policyd}) {
     auto* option = command->add_option(
         "--config", config, "The configuration, TOML (docs/configuration.md); try 'pinnace config check'");
-    if (command != policyd) option->required();
+    if (command == relay) option->required();
     command->add_flag("--check", check_only,
                       "Start nothing: is the configuration good, and all that it names usable? "
                       "Exit code: 0 yes, 1 no");
@@ -371,7 +372,12 @@ int main(int argc, char** argv) {
     if (!policyd->get_subcommands().empty()) return;
     code = check_only ? app::check_policyd(config) : app::run_policyd(config);
   });
-  gate->callback([&] { code = check_only ? app::check_gate(config) : app::run_gate(config); });
+  app::add_senders_command(*gate, code);
+  gate->callback([&] {
+    if (!gate->get_subcommands().empty()) return;
+    if (config.empty()) throw CLI::RequiredError("--config");
+    code = check_only ? app::check_gate(config) : app::run_gate(config);
+  });
   auto* configuration = root.add_subcommand("config", "Look at configurations");
   configuration->require_subcommand(1);
   auto* check = configuration->add_subcommand(

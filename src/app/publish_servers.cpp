@@ -54,18 +54,22 @@ int publish_nginx(const PublishRequest& request) {
   if (!gate) return own_error(gate.error().detail);
   const gate::Settings& settings = gate->config.gate;
   // A backend that takes its own machine for the client may let everybody relay.
-  if (settings.client_address == gate::ClientAddress::xclient)
+  if (settings.backend.client_address == gate::ClientAddress::xclient)
     return own_error(
         "gate.client_address: nginx names the client by the PROXY protocol only: have the server behind read "
         "it, and say \"proxy-v2\"");
+  if (settings.backend.endpoints.size() != 1 || settings.backend.tls != gate::BackendTls::none ||
+      settings.backend.protocol != gate::BackendProtocol::smtp)
+    return own_error(
+        "gate.backend: the configuration of nginx is for one backend, which speaks SMTP without TLS");
   publish::NginxServer server;
   server.hostname = settings.hostname;
   for (const io::Endpoint& endpoint : settings.listen) server.listen.push_back(endpoint.str());
   const GateHost& host = gate->config.hosts.front();
   for (std::size_t i = 0; i < host.certificates.size(); ++i)
     server.certificates.emplace_back(host.certificates[i], host.keys[i]);
-  server.backend = settings.backend.str();
-  server.proxy_protocol = settings.client_address == gate::ClientAddress::proxy_v2;
+  server.backend = settings.backend.endpoints.front().str();
+  server.proxy_protocol = settings.backend.client_address == gate::ClientAddress::proxy_v2;
   server.ehlo_lines = gate->lines;
   const auto files = publish::nginx_files(server);
   if (!files) return own_error(files.error().detail);

@@ -1,10 +1,11 @@
-// The gate's session with the mail server behind it: one for each client's session.
+// The gate's session with a mail server behind it: one for each client's session that brings mail.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "gate/gate.hpp"
+#include "gate/settings.hpp"
+#include "io/stream.hpp"
 #include "smtp/capabilities.hpp"
 #include "smtp/dot.hpp"
 #include "smtp/reply.hpp"
@@ -21,15 +22,17 @@ struct Client {
 
 class Backend {
  public:
-  // Connects, tells the client's address as the settings say, and says EHLO. A reply in the error is
-  // the backend's own refusal.
   struct Refused {
     std::string detail;
-    smtp::Reply reply;
+    smtp::Reply reply;           // for the client
+    bool of_the_client = false;  // the backend is well, and refuses this one
   };
-  static io::Task<std::expected<std::unique_ptr<Backend>, Refused>> open(io::Loop& loop,
-                                                                         const Settings& settings,
-                                                                         Client client);
+  using Opened = std::expected<std::unique_ptr<Backend>, Refused>;
+
+  // Connects, makes TLS and tells the client's address as the settings say, and says EHLO (LHLO) with the
+  // client's name. Without a client it is the gate's own session, to see whether the backend works.
+  static io::Task<Opened> open(io::Loop& loop, const BackendSettings& settings, io::Endpoint at,
+                               std::optional<Client> client, std::string client_name);
 
   const smtp::Capabilities& capabilities() const { return capabilities_; }
 
@@ -37,20 +40,33 @@ class Backend {
   io::Task<base::Result<smtp::Reply>> ask(std::string line);
   // EHLO with the client's own name, where it is not the last one said.
   io::Task<base::Result<>> introduce(std::string client_name);
-  io::Task<base::Result<>> write_body(std::string_view text);
-  io::Task<base::Result<smtp::Reply>> end_body();
-  void begin_body() { dots_ = smtp::DotWriter(); }
+
+  // A message's text goes by DATA, whose 354 has come, or in chunks of our own (RFC 3030): how the client cut
+  // them means nothing.
+  void begin_text(bool chunks);
+  io::Task<base::Result<>> write_text(std::string_view text);
+  io::Task<base::Result<smtp::Reply>> end_text();
 
  private:
-  explicit Backend(io::Stream stream) : stream_(std::move(stream)) {}
+  explicit Backend(io::Stream stream, BackendProtocol protocol)
+      : stream_(std::move(stream)), protocol_(protocol) {}
+  io::Task<base::Result<>> prepare(const BackendSettings& settings, std::optional<Client> client,
+                                   std::string client_name);
   io::Task<base::Result<smtp::Reply>> reply();
-  io::Task<base::Result<>> tell_xclient(const Client& client);
+  io::Task<base::Result<>> hello(std::string client_name);
+  io::Task<base::Result<>> start_tls(const BackendSettings& settings);
+  io::Task<base::Result<>> tell_proxy(std::optional<Client> client);
+  io::Task<base::Result<>> tell_xclient(Client client);
 
   io::Stream stream_;
+  BackendProtocol protocol_;
   smtp::ReplyParser parser_;
   smtp::Capabilities capabilities_;
-  smtp::DotWriter dots_;
+  std::optional<smtp::Reply> refusal_;  // its greeting, if that is none
   std::string introduced_;
+  smtp::DotWriter dots_;
+  bool chunks_ = false;
+  std::optional<smtp::Reply> chunk_refused_;
 };
 
 }  // namespace pinnace::gate

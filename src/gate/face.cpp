@@ -49,7 +49,8 @@ base::Result<pins::Advert> make_advert(const AdvertSettings& settings, const Hos
   return advert;
 }
 
-base::Result<Face> Face::make(std::vector<Host> hosts, const AdvertSettings& settings) {
+base::Result<Face> Face::make(std::vector<Host> hosts, const AdvertSettings& settings,
+                              tls::ServerPolicy policy) {
   std::vector<tls::Identity> identities;
   std::vector<Name> names;
   for (Host& host : hosts) {
@@ -59,7 +60,7 @@ base::Result<Face> Face::make(std::vector<Host> hosts, const AdvertSettings& set
     std::vector<std::string> lines = lines_of(*advert, settings);
     names.push_back({std::move(host), std::move(*advert), std::move(lines)});
   }
-  auto context = tls::ServerContext::of(std::move(identities));
+  auto context = tls::ServerContext::of(std::move(identities), policy);
   if (!context) return std::unexpected(context.error());
   return Face(std::move(names), std::move(*context));
 }

@@ -41,7 +41,8 @@ class Face {
 
   // Of one host at least: the first is who it is before TLS, and to whoever asks for no name of these.
   // Errors: make_advert's, and tls::ServerContext::of's.
-  static base::Result<Face> make(std::vector<Host> hosts, const AdvertSettings& settings);
+  static base::Result<Face> make(std::vector<Host> hosts, const AdvertSettings& settings,
+                                 tls::ServerPolicy policy);
 
   const std::vector<Name>& names() const { return names_; }  // in the order of the context's identities
   const tls::ServerContext& tls() const { return tls_; }

@@ -3,39 +3,17 @@
 // read differently reaches the backend.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <set>
-#include <string>
 #include <vector>
 
-#include "gate/face.hpp"
-#include "io/pace.hpp"
-#include "io/stream.hpp"
-#include "tls/session.hpp"
+#include "gate/session.hpp"
 
 namespace pinnace::gate {
 
-// How the backend learns whose session it is.
-enum class ClientAddress : std::uint8_t { none, xclient, proxy_v2 };
-
-struct Settings {
-  std::string hostname;  // of the first host
-  std::vector<io::Endpoint> listen;
-  io::Endpoint backend;
-  ClientAddress client_address = ClientAddress::none;
-  AdvertSettings advert;
-  std::size_t max_sessions = 1000;
-  std::size_t max_sessions_per_client = 50;
-  io::PaceSettings pace;  // of a message's text
-  base::Milliseconds command_timeout = std::chrono::minutes(5);
-  base::Milliseconds transaction_timeout = std::chrono::hours(1);
-  base::Milliseconds backend_timeout = std::chrono::minutes(10);
-};
-
 class Gate {
  public:
-  Gate(io::Loop& loop, Settings settings, Face face);
+  Gate(io::Loop& loop, const base::Clock& clock, Settings settings, Face face);
 
   // Other certificates and adverts, from the next session on. Error as Face::keeps_promises_of; then nothing
   // changes.
@@ -44,22 +22,27 @@ class Gate {
 
   base::Result<> start();
   void stop();
-  std::size_t sessions() const { return sessions_.size(); }
+  std::size_t sessions() const { return limits_.sessions(); }
+  const std::vector<Backends::One>& backends() const { return backends_.all(); }
+  const Senders& senders() const { return senders_; }
 
  private:
-  struct Session;
-  struct Registration;
-  void admit(io::Stream stream, std::uint16_t port);
-  io::Task<void> turn_away(std::shared_ptr<Session> session);
+  base::Result<> listen(const std::vector<io::Endpoint>& at, bool tls_first);
+  void admit(io::Stream stream, std::uint16_t port, bool tls_first);
   io::Task<void> serve(std::shared_ptr<Session> session);
+  io::Task<void> turn_away(std::shared_ptr<Session> session, std::string why);
 
   io::Loop& loop_;
+  const base::Clock& clock_;
   Settings settings_;
   std::shared_ptr<const Face> face_;
   tls::Handshakes handshakes_;
+  Limits limits_;
+  Backends backends_;
+  Senders senders_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::set<Session*> sessions_;
-  std::map<io::IpAddress, std::size_t> per_client_;  // by its party
+  std::size_t turned_away_ = 0;  // and being told so
   bool stopping_ = false;
 };
 

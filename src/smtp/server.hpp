@@ -43,6 +43,7 @@ struct ServerOptions {
   std::uint64_t max_message_size = 50 << 20;  // announced as SIZE; 0: not announced, no limit
   bool eight_bit_mime = true;
   bool chunking = false;    // BDAT and, with 8BITMIME, BINARYMIME (RFC 3030)
+  bool binarymime = true;   // false: not even then
   bool smtputf8 = true;     // only with 8BITMIME (RFC 6531 3.1)
   bool dsn = false;         // a promise to keep what is asked and to send it on (RFC 3461 5.2)
   bool requiretls = false;  // a promise to keep to it when sending on (RFC 8689 1); inside TLS only
@@ -99,6 +100,8 @@ class Server {
   const std::string& user() const { return user_; }            // who logged in; empty: nobody
   bool body_8bit() const { return body_ == Body::eight_bit; }  // BODY=8BITMIME was said
   bool body_binary() const { return body_ == Body::binary; }   // BODY=BINARYMIME
+  bool chunked() const { return chunks_.begun; }               // the message's text comes by BDAT
+  std::size_t errors() const { return errors_; }               // without a message taken between
   bool smtputf8() const { return smtputf8_; }
   bool requiretls() const { return requiretls_; }
   const MailDsn& mail_dsn() const { return mail_dsn_; }
@@ -143,7 +146,7 @@ class Server {
   MaybeAction ask(Kind kind);
   bool take_parameter(const Parameter& p);  // of MAIL; false: refused
   bool take_rcpt_parameter(const Parameter& p);
-  bool binary_mime() const { return options_.chunking && options_.eight_bit_mime; }
+  bool binary_mime() const { return options_.chunking && options_.binarymime && options_.eight_bit_mime; }
   void count_error();
   void count_idle();
   void close(int code, std::string text);

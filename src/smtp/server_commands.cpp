@@ -174,7 +174,8 @@ bool Server::take_parameter(const Parameter& p) {
     if (!taken) refuse(501, "5.5.4 " + taken.error().detail);  // RFC 3461 5.1 a
     if (!taken || *taken) return taken.has_value();
   }
-  if (options_.pass_parameters) return true;
+  // RFC 8689 4.2: what it demands ends where it is not offered, so a front must not pass it on unasked.
+  if (options_.pass_parameters && p.keyword != "REQUIRETLS") return true;
   refuse(555, fmt::format("5.5.4 the parameter {} is not known here", p.keyword));
   return false;
 }

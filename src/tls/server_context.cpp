@@ -63,10 +63,15 @@ int on_client_hello(SSL* ssl, int*, void*) {
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+// Whose certificate it is nobody asks here: that the client has its key, the handshake shows.
+int take_any_certificate(int, X509_STORE_CTX*) { return 1; }
+
 // OpenSSL chooses among several certificates by what the client can verify.
-CtxPtr context_of(const Identity& identity, std::size_t index) {
+CtxPtr context_of(const Identity& identity, std::size_t index, const ServerPolicy& policy) {
   CtxPtr made(SSL_CTX_new(TLS_server_method()));
   set_defaults(made.get());
+  if (policy.modern_ciphers) SSL_CTX_set_cipher_list(made.get(), "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL");
+  if (policy.ask_client_certificate) SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, take_any_certificate);
   const std::string own = fmt::format("pinnace {}", index);
   SSL_CTX_set_session_id_context(made.get(), reinterpret_cast<const unsigned char*>(own.data()),
                                  static_cast<unsigned int>(own.size()));
@@ -86,13 +91,14 @@ std::vector<names::MxPattern> names_of(const Identity& identity) {
   return out;
 }
 
-std::shared_ptr<const ServerContext::Impl> make(std::vector<Identity> identities) {
+std::shared_ptr<const ServerContext::Impl> make(std::vector<Identity> identities, ServerPolicy policy) {
   auto made = std::make_shared<ServerContext::Impl>();
   for (std::size_t i = 0; i < identities.size(); ++i) {
-    made->contexts.push_back(context_of(identities[i], i));
+    made->contexts.push_back(context_of(identities[i], i, policy));
     made->names.push_back(names_of(identities[i]));
   }
   made->identities = std::move(identities);
+  made->policy = policy;
   return made;
 }
 
@@ -101,7 +107,7 @@ std::shared_ptr<const ServerContext::Impl> make(std::vector<Identity> identities
 void choose_into(SSL* ssl, Chosen* to) { SSL_set_app_data(ssl, to); }
 
 ServerContext::ServerContext(OwnCertificate certificate)
-    : impl_(make({Identity{{}, {std::move(certificate)}}})) {}
+    : impl_(make({Identity{{}, {std::move(certificate)}}}, {})) {}
 
 base::Result<ServerContext> ServerContext::load(const std::string& certificate_file,
                                                 const std::string& key_file) {
@@ -110,7 +116,7 @@ base::Result<ServerContext> ServerContext::load(const std::string& certificate_f
   return ServerContext(std::move(*own));
 }
 
-base::Result<ServerContext> ServerContext::of(std::vector<Identity> identities) {
+base::Result<ServerContext> ServerContext::of(std::vector<Identity> identities, ServerPolicy policy) {
   for (const Identity& identity : identities) {
     std::vector<std::string> seen;
     for (const OwnCertificate& certificate : identity.certificates) {
@@ -124,7 +130,7 @@ base::Result<ServerContext> ServerContext::of(std::vector<Identity> identities) 
       seen.push_back(algorithm);
     }
   }
-  return ServerContext(make(std::move(identities)));
+  return ServerContext(make(std::move(identities), policy));
 }
 
 const std::vector<Identity>& ServerContext::identities() const { return impl_->identities; }
@@ -138,6 +144,8 @@ std::size_t ServerContext::identity_for(const std::string& server_name) const {
 }
 
 // OpenSSL makes a context's ticket keys at random with it.
-ServerContext ServerContext::with_new_ticket_keys() const { return ServerContext(make(impl_->identities)); }
+ServerContext ServerContext::with_new_ticket_keys() const {
+  return ServerContext(make(impl_->identities, impl_->policy));
+}
 
 }  // namespace pinnace::tls

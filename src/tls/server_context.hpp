@@ -16,6 +16,12 @@ struct Identity {
   std::vector<OwnCertificate> certificates;  // one at least, each with a key of another algorithm
 };
 
+struct ServerPolicy {
+  // TLS 1.2 with nothing but ECDHE and AEAD (RFC 9325 4.2); else also what older clients know.
+  bool modern_ciphers = false;
+  bool ask_client_certificate = false;  // any will do, and none
+};
+
 class ServerContext {
  public:
   explicit ServerContext(OwnCertificate certificate);
@@ -24,7 +30,7 @@ class ServerContext {
   // One at least; the first is shown to a client that asks for no name, or for one that is nobody's: RFC 8461
   // 7.1 and RFC 7672 8.1 have it see some chain, and no alert. Error "tls.certificate": two certificates of
   // one identity have keys of one algorithm, so one would never be shown.
-  static base::Result<ServerContext> of(std::vector<Identity> identities);
+  static base::Result<ServerContext> of(std::vector<Identity> identities, ServerPolicy policy = {});
 
   const std::vector<Identity>& identities() const;
   const PeerChain& chain() const;  // the first's first

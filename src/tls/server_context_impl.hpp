@@ -9,6 +9,7 @@ namespace pinnace::tls {
 
 struct ServerContext::Impl {
   std::vector<Identity> identities;
+  ServerPolicy policy;
   std::vector<std::vector<names::MxPattern>> names;  // of each one's certificates
   std::vector<CtxPtr> contexts;                      // one each; a handshake begins with the first
 };

@@ -207,6 +207,7 @@ io::Task<base::Result<Handshake>> shake(io::Stream& stream, std::shared_ptr<TlsT
   done.tickets = std::move(tickets);
   done.server_name = transport->chosen().server_name;
   done.identity = transport->chosen().identity;
+  done.client_certificate = transport->chosen().of && SSL_get0_peer_certificate(transport->ssl());
   stream.set_transport(transport);
   co_return done;
 }

@@ -25,6 +25,7 @@ struct Handshake {
   // for what is no name. And which of the context's identities it was shown.
   std::string server_name;
   std::size_t identity = 0;
+  bool client_certificate = false;  // likewise: one was asked for and shown, and its key proven
 };
 
 class ClientContext {
