@@ -104,6 +104,8 @@ base::Result<publish::Settings> to_publish(const GateConfig& config) {
   for (const GateHost& files : config.hosts) {
     auto host = keys_of(files);
     if (!host) return std::unexpected(host.error());
+    // RFC 7672 2.2.3 looks at port 25; of 465 for who submits or relays there.
+    if (!config.gate.listen_tls.empty()) host->ports.push_back(465);
     out.hosts.push_back(std::move(*host));
   }
   out.domains = config.domains;

@@ -65,14 +65,16 @@ io::Task<void> look_up_policy(Lookups& lookups, publish::ServedDomain& out) {
 
 io::Task<publish::ServedDomain> look_up_domain(Lookups& lookups, const publish::Domain& domain) {
   publish::ServedDomain out{domain.name, {}, {}, {}, {}, {}};
-  const dns::MailHosts mx = co_await dns::find_mail_hosts(lookups.resolver, domain.name,
-                                                          [](std::size_t) { return std::size_t(0); });
+  std::function<std::size_t(std::size_t)> first = [](std::size_t) { return std::size_t(0); };
+  const dns::MailHosts mx = co_await dns::find_mail_hosts(lookups.resolver, domain.name, std::move(first));
   if (mx.kind == dns::MailHosts::Kind::failure || mx.kind == dns::MailHosts::Kind::no_domain)
     out.mx.failure = mx.detail;
   out.mx.secure = mx.security == dns::Security::secure;
   out.mx.records = mx.hosts;
-  out.sts = co_await look_up_txt(lookups.resolver, "_mta-sts." + domain.name.str());
-  out.tlsrpt = co_await look_up_txt(lookups.resolver, "_smtp._tls." + domain.name.str());
+  std::string owner = "_mta-sts." + domain.name.str();
+  out.sts = co_await look_up_txt(lookups.resolver, std::move(owner));
+  owner = "_smtp._tls." + domain.name.str();
+  out.tlsrpt = co_await look_up_txt(lookups.resolver, std::move(owner));
   co_await look_up_policy(lookups, out);
   co_return out;
 }

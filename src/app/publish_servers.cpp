@@ -65,6 +65,7 @@ int publish_nginx(const PublishRequest& request) {
   publish::NginxServer server;
   server.hostname = settings.hostname;
   for (const io::Endpoint& endpoint : settings.listen) server.listen.push_back(endpoint.str());
+  for (const io::Endpoint& endpoint : settings.listen_tls) server.listen_tls.push_back(endpoint.str());
   const GateHost& host = gate->config.hosts.front();
   for (std::size_t i = 0; i < host.certificates.size(); ++i)
     server.certificates.emplace_back(host.certificates[i], host.keys[i]);

@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import smtplib
+import ssl
 import subprocess
 import tempfile
 import unittest
@@ -93,6 +94,14 @@ class Publish(LabTest):
             lambda: [line for line in relay.output().splitlines() if " delivered " in line], "the log's line"
         )[0]
         self.assertIn('verified_by="dane (3 1 1)"', line)
+
+    def test_a_second_list_for_the_port_with_tls_at_once(self):
+        sections = self.sections(sts="off")
+        sections["gate"]["listen_tls"] = [f"{MX}:465"]
+        lines = self.publish(GOOD, sections=sections)
+        for port in 25, 465:
+            for key in self.lab.pair[1], self.lab.backup_key:
+                self.assertIn(f"_{port}._tcp.mx.receiver.test. 3600 IN TLSA {tlsa_of(key)}", lines)
 
     def test_the_check_says_what_is_missing_stale_and_extra(self):
         self.gate().start()
@@ -206,7 +215,9 @@ class Publish(LabTest):
     def test_nginx_shows_the_pins_inside_tls_only(self):
         proxied = self.lab.proxied_receiver()
         sections = self.sections()
-        sections["gate"].update(client_address="proxy-v2", backend=proxied.endpoint)
+        sections["gate"].update(
+            client_address="proxy-v2", backend=proxied.endpoint, listen_tls=[f"{MX}:465"]
+        )
         sections["gate.advert"]["rua"] = "mailto:a@receiver.test?subject=$b;'c\\"
         folder = self.lab.path("nginx-mx")
         self.publish(GOOD, "nginx", "--out", folder, sections=sections)
@@ -227,6 +238,10 @@ class Publish(LabTest):
             "alice@sender.test", ["bob@receiver.test"], "Message-ID: <nginx-1@sender.test>\r\n\r\nx\r\n"
         )
         self.assertIn(b"[127.77.0.97]", proxied.wait_for_message(b"<nginx-1@sender.test>"))
+        # TLS from the first octet: the greeting and the same offers.
+        client = smtplib.SMTP_SSL(MX, 465, "client.sender.test", timeout=20, context=unverified())
+        self.addCleanup(client.close)
+        self.assertEqual(inside, client.ehlo()[1].decode().splitlines())
         relay = self.relay().start()
         self.assert_once(proxied, self.lab.send("bob@receiver.test"))
         noted = json.dumps(relay.ask("pins", "list"))
@@ -389,6 +404,13 @@ class Printed(unittest.TestCase):
                 there.append((owner, kind, data))
         meant = [(r["owner"] + ".", r["type"], r["text"]) for r in published["records"]]
         self.assertEqual(sorted(meant), sorted(there))
+
+
+def unverified():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def unquoted(data):
