@@ -83,6 +83,7 @@ bench-policyd: build
 # The gate beside its backend reached directly and nginx's mail proxy; 10,000 idle clients.
 bench-gate: build
 	@tools/setup bench || echo 'bench: goes on without what could not be unpacked' >&2
+	@cmake --build --preset release --target bench_idle
 	@/usr/bin/python3 bench/gate.py $(BENCH_OPTIONS)
 
 clean:
