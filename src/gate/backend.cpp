@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "io/proxy_header.hpp"
 #include "tls/session.hpp"
@@ -159,37 +160,46 @@ void Backend::begin_text(bool chunks) {
   dots_ = smtp::DotWriter();
   chunks_ = chunks;
   chunk_refused_.reset();
+  text_.clear();
 }
 
 io::Task<base::Result<>> Backend::write_text(std::string_view text) {
   if (chunk_refused_) co_return base::Result<>{};  // it is said at the end
-  std::string wire;
-  wire.reserve(text.size() + 64);
-  if (!chunks_) {
-    if (!dots_.write(text, wire)) co_return std::unexpected(broken("the message has a bare CR or LF"));
-    co_return co_await stream_.write_all(wire);
+  if (chunks_) {
+    text_ += text;
+  } else if (!dots_.write(text, text_)) {
+    co_return std::unexpected(broken("the message has a bare CR or LF"));
   }
-  wire = fmt::format("BDAT {}\r\n", text.size());
-  wire += text;
-  const auto sent = co_await stream_.write_all(wire);
-  if (!sent) co_return std::unexpected(sent.error());
-  auto taken = co_await reply();
+  if (text_.size() < kHeld) co_return base::Result<>{};
+  if (!chunks_) co_return co_await write_held();
+  auto taken = co_await write_chunk("");
   if (!taken) co_return std::unexpected(taken.error());
   if (taken->code != 250) chunk_refused_ = std::move(*taken);
   co_return base::Result<>{};
 }
 
+io::Task<base::Result<>> Backend::write_held() {
+  const std::string wire = std::exchange(text_, {});
+  co_return co_await stream_.write_all(wire);
+}
+
+io::Task<base::Result<smtp::Reply>> Backend::write_chunk(std::string_view last) {
+  text_.insert(0, fmt::format("BDAT {}{}\r\n", text_.size(), last));
+  const auto sent = co_await write_held();
+  if (!sent) co_return std::unexpected(sent.error());
+  co_return co_await reply();
+}
+
 io::Task<base::Result<smtp::Reply>> Backend::end_text() {
   if (chunks_) {
-    if (!chunk_refused_) co_return co_await ask("BDAT 0 LAST");
+    if (!chunk_refused_) co_return co_await write_chunk(" LAST");
     // RFC 3030 2: after a chunk that failed there must be a RSET.
     const auto forgotten = co_await ask("RSET");
     if (!forgotten) co_return std::unexpected(forgotten.error());
     co_return *chunk_refused_;
   }
-  std::string wire;
-  if (!dots_.finish(wire)) co_return std::unexpected(broken("the message has a bare CR or LF"));
-  const auto sent = co_await stream_.write_all(wire);
+  if (!dots_.finish(text_)) co_return std::unexpected(broken("the message has a bare CR or LF"));
+  const auto sent = co_await write_held();
   if (!sent) co_return std::unexpected(sent.error());
   co_return co_await reply();
 }

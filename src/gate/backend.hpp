@@ -53,6 +53,8 @@ class Backend {
   io::Task<base::Result<>> prepare(const BackendSettings& settings, std::optional<Client> client,
                                    std::string client_name);
   io::Task<base::Result<smtp::Reply>> reply();
+  io::Task<base::Result<>> write_held();
+  io::Task<base::Result<smtp::Reply>> write_chunk(std::string_view last);
   io::Task<base::Result<>> hello(std::string client_name);
   io::Task<base::Result<>> start_tls(const BackendSettings& settings);
   io::Task<base::Result<>> tell_proxy(std::optional<Client> client);
@@ -67,6 +69,10 @@ class Backend {
   smtp::DotWriter dots_;
   bool chunks_ = false;
   std::optional<smtp::Reply> chunk_refused_;
+  // As it goes over the wire, but for a chunk's BDAT. A short message is one write, its end with it: each one
+  // wakes the backend.
+  static constexpr std::size_t kHeld = 32 << 10;
+  std::string text_;
 };
 
 }  // namespace pinnace::gate

@@ -265,8 +265,10 @@ io::Task<void> Session::begin_text() {
     answer(base::fail("gate.backend", "the backend's session is gone"));
     co_return;
   }
-  // RFC 3030 2: BDAT is answered behind its chunks; DATA, before the text.
-  const bool chunks = server_->chunked() && backend_->capabilities().has("CHUNKING");
+  // RFC 3030 2: BDAT is answered behind its chunks; DATA, before the text. Where the backend takes chunks it
+  // gets the text of either so: that is a round trip less, and what is counted has no end that two servers
+  // could see in two places. What it has against the message it says behind the text.
+  const bool chunks = backend_->capabilities().has("CHUNKING");
   base::Result<Reply> reply = Reply::make(354, "go on");
   if (!chunks) reply = co_await backend_->ask("DATA");
   in_text_ = reply && reply->code == 354;

@@ -209,6 +209,28 @@ class Front(GateTest):
         self.lab.receiver.wait_for_message(b"<after@sender.test>")
         self.assertFalse([m for m in self.lab.receiver.messages() if b"Subject: evil" in m])
 
+    # A text by DATA, which goes to Postfix in chunks and to OpenSMTPD, which takes none, as it came.
+    def test_a_long_text_arrives_as_it_was_sent(self):
+        place = Place("mx.receiver.test", f"{PEERS[OpenSmtpd]}:25", ["bob@receiver.test"], "nobody.test", f"{MX}:1")
+        lab = self.lab
+        peer = OpenSmtpd(lab.watchman, lab.path("gate-long"), lab.root, place, lab.pair, lab.certificates.roots_file)
+        self.addCleanup(peer.stop)
+        lines = [".", "..", ".x", "", *(f"{number} " + "y" * 900 for number in range(150)), "."]
+        for receiver, settings in (
+            (self.lab.receiver, {}),
+            (peer, {"backend": f"{PEERS[OpenSmtpd]}:10025", "client_address": "proxy-v2"}),
+        ):
+            with self.subTest(settings=settings):
+                gate = self.front(**settings).start()
+                identity = f"long-{len(settings)}"
+                client = self.client()
+                text = self.letter(identity) + "\r\n".join(lines) + "\r\n"
+                client.sendmail("alice@sender.test", ["bob@receiver.test"], text)
+                message = receiver.wait_for_message(f"<{identity}@sender.test>".encode())
+                self.assertTrue(message.replace(b"\r\n", b"\n").endswith("\n".join(["", *lines, ""]).encode()))
+                client.quit()
+                gate.stop()
+
     # RFC 8689 4.2: the backend does not offer it, so nobody may believe that it is kept.
     def test_what_the_backend_lacks_is_not_offered(self):
         self.front().start()
