@@ -8,8 +8,8 @@ up).
 Before a real Postfix, which is the limit: through the gate with TLS, and into Postfix itself with TLS and without.
 Before a sink that only counts: through the gate, and through nginx's mail proxy (tools/setup bench; without it that
 ratio is null), both one process with TLS 1.3, the same certificate and cipher to the client and plain SMTP behind; each
-also with a connection and a full handshake for each message. Then clients that say EHLO inside TLS and nothing more. The
-last line is one JSON object; only ratios mean anything on another machine:
+also with a connection and a full handshake for each message. Then clients that say EHLO inside TLS and nothing more.
+The last line is one JSON object; only ratios mean anything on another machine:
     share_of_backend        messages/s through the gate with TLS over those into Postfix with TLS: what a server loses
                             that gives its own TLS up for the gate's
     share_of_plain_backend  the same over those into Postfix without TLS

@@ -1,5 +1,5 @@
-"""nginx's mail proxy before an SMTP server, from its unpacked tree (tools/setup bench). It asks by HTTP where each session
-goes; the answer comes from nginx itself."""
+"""nginx's mail proxy before an SMTP server, from its unpacked tree (tools/setup bench). It asks by HTTP where each
+session goes; the answer comes from nginx itself."""
 
 import os
 import socket
