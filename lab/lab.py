@@ -151,6 +151,21 @@ class Lab:
         postfix.wait_until_ready()
         return postfix
 
+    def reports_receiver(self, user, control):
+        """Another Postfix for receiver.test, which pipes what comes for tls@ to `pinnace report take`."""
+        postfix = self._postfix(
+            "reports",
+            hostname="mx.receiver.test",
+            endpoint="127.77.0.11:10027",
+            domains=["receiver.test"],
+            xclient="127.0.0.0/8",
+            main="transport_maps = inline:{ tls@receiver.test=tlsrpt: }\n",
+            master="tlsrpt unix - n n - 1 pipe\n"
+            f"  flags= user={user} argv={self.binary('pinnace')} report take --control {control}\n",
+        )
+        postfix.wait_until_ready()
+        return postfix
+
     def sending_postfix(self, main, endpoint="127.77.0.50:25"):
         """A Postfix that takes mail from this machine and sends it on as `main` says."""
         postfix = self._postfix(

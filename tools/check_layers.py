@@ -30,6 +30,7 @@ IMPURE = re.compile(r"<(sys/socket|netinet/\w+|poll|sys/epoll)\.h>|system_clock:
 # g++ 12 destroys some temporaries of a co_await wrongly (docs/decisions/0001-own-task-type.md).
 TRAP = re.compile(r"\b(if|while)\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\bco_await\b")
 TERNARY = re.compile(r"\bco_await\b[^;]*\([^;]*\?[^;]*:")
+LAMBDA = re.compile(r"\bco_await\b[^;]*\(\[[^\]]")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -66,6 +67,8 @@ def check_file(path, folder, layers):
                 yield_problem(f"{where}: co_await in a condition: name the result first")
             if TERNARY.search(line):
                 yield_problem(f"{where}: a conditional in a co_await's arguments: name it first")
+            if LAMBDA.search(line):
+                yield_problem(f"{where}: a lambda that holds something in a co_await's arguments: name it first")
             if folder in PURE and IMPURE.search(line) and shown != "src/base/clock.cpp" and not is_test:
                 yield_problem(f"{where}: {folder} knows no sockets and no wall clock")
             found = INCLUDE.match(line)

@@ -8,7 +8,7 @@
 namespace pinnace::api {
 namespace {
 
-constexpr std::size_t kMostRequest = 64 << 10;
+constexpr std::size_t kMostRequest = 6 << 20;  // a TLS report may be of 4 MB, in base64
 constexpr std::size_t kMostAnswer = 256 << 20;
 constexpr std::size_t kMostSessions = 32;
 

@@ -83,6 +83,17 @@ struct CheckRequest {
 // 0 good, 1 warnings, 2 mail would not arrive, 3 usage and own errors
 int check_domains(const CheckRequest& request);
 
+// Of a running gate.
+struct ReportRequest {
+  Service service;
+  std::string file = "-";
+  std::string config;  // a gate's, to write into its store where none runs; empty: do not
+  std::string domain;  // empty: all
+  std::string since = "30d";
+};
+int report_take(const ReportRequest& request);  // by sysexits.h
+int report_inbound(const ReportRequest& request);
+
 struct AdvertRequest {
   std::string certificate, key, backup_key;
   std::string max_age = "60d", scope = "HOST", mode = "ENFORCE", stsec_max_age = "0", rua;

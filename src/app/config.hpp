@@ -12,6 +12,7 @@
 #include "discovery/next_hops.hpp"
 #include "dns/resolver.hpp"
 #include "gate/gate.hpp"
+#include "http/server.hpp"
 #include "policy/rule.hpp"
 #include "policyd/engine.hpp"
 #include "policyd/prober.hpp"
@@ -19,6 +20,7 @@
 #include "publish/settings.hpp"
 #include "queue/schedule.hpp"
 #include "relay/relay.hpp"
+#include "reporting/inbound.hpp"
 #include "store/database.hpp"
 
 namespace pinnace::app {
@@ -82,6 +84,16 @@ struct GateHost {
   std::vector<std::string> backup_keys;
 };
 
+struct CertificateFiles {
+  std::string certificate, key;
+};
+
+struct GateHttpsConfig {
+  http::ServerSettings server;  // listens nowhere: there is none
+  std::vector<CertificateFiles> certificates;
+  std::string reports;  // path where TLS reports are taken; empty: none
+};
+
 struct GateConfig {
   gate::Settings gate;
   LogSettings log;
@@ -90,6 +102,9 @@ struct GateConfig {
   std::string control;          // empty: none
   std::vector<publish::Domain> domains;
   SenderConfig lookups;  // how `pinnace publish check` looks up
+  std::string data;      // folder of the store; empty: none
+  GateHttpsConfig https;
+  reporting::InboundSettings reports;
 };
 
 // `now`: a rule's waiver that is over by then is an error.

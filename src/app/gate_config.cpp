@@ -98,6 +98,32 @@ void read_networks_limits(TomlSection& gate, gate::LimitSettings& limits) {
   }
 }
 
+void read_https(TomlFile& file, const GateConfig& c, GateHttpsConfig& https) {
+  TomlSection s = file.section("gate.https");
+  if (!s.exists()) return;
+  https.server.listen = read_endpoints(s, "listen", true);
+  for (TomlSection& one : s.sections("certificates"))
+    https.certificates.push_back({one.required_text("certificate"), one.required_text("key")});
+  if (https.certificates.empty()) s.problem("certificates", "one at least is expected");
+  https.reports = s.text("reports", "");
+  if (!https.reports.empty() && !https.reports.starts_with('/'))
+    s.problem("reports", "a path is expected, as \"/tlsrpt\"");
+  if (!https.reports.empty() && c.data.empty())
+    s.problem("reports", "is kept in the store: set gate.data, its folder");
+  https.server.max_sessions = static_cast<std::size_t>(s.integer("max_sessions", 200, 1, 100000));
+  https.server.max_sessions_per_client =
+      static_cast<std::size_t>(s.integer("max_sessions_per_client", 20, 1, 100000));
+}
+
+// Reports are taken about whom the gate is for.
+void read_reports(TomlSection& gate, GateConfig& c) {
+  c.reports.keep =
+      std::chrono::duration_cast<std::chrono::days>(gate.duration("reports_keep", std::chrono::days(400)));
+  if (c.reports.keep < std::chrono::days(1)) gate.problem("reports_keep", "a day at least is expected");
+  for (const publish::Domain& domain : c.domains) c.reports.domains.push_back(domain.name.str());
+  for (const GateHost& host : c.hosts) c.reports.domains.push_back(host.hostname);
+}
+
 }  // namespace
 
 base::Result<GateConfig> load_gate_config(const std::string& path) {
@@ -113,9 +139,12 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   c.gate.tls.ask_client_certificate = s.flag("ask_client_certificate", false);
   read_backend(s, c.gate);
   c.control = s.text("control", "");
+  c.data = s.text("data", "");
   read_advert(*file, c.gate.advert);
   read_limits(*file, c.gate);
   c.domains = read_domains(s, c);
+  read_reports(s, c);
+  read_https(*file, c, c.https);
   read_lookups(*file, c.lookups);
   read_networks_limits(s, c.gate.limits);
   c.log = read_log(*file);

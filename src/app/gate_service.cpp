@@ -2,19 +2,27 @@
 
 #include "api/control.hpp"
 #include "app/gate_hosts.hpp"
+#include "app/gate_https.hpp"
 #include "app/gate_status.hpp"
 #include "app/process_check.hpp"
 #include "app/service_loop.hpp"
 #include "app/services.hpp"
+#include "store/format.hpp"
 
 namespace pinnace::app {
 namespace {
 
-io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate, boost::json::object request) {
-  const auto* command = request.if_contains("command");
-  const std::string_view name = command && command->is_string() ? command->as_string() : "";
-  if (name == "gate.senders") co_return senders_json(gate, request);
-  if (name != "status") co_return base::fail("api.command", "a gate knows no such command");
+io::Task<base::Result<boost::json::value>> answer(const gate::Gate& gate, GateHttps& https,
+                                                  boost::json::object request) {
+  const auto* named = request.if_contains("command");
+  const std::string command = named && named->is_string() ? std::string(named->as_string()) : std::string();
+  if (GateReports::knows(command)) {
+    auto answered = co_await https.answer(std::move(request));
+    co_return answered;
+  }
+  if (command == "gate.senders") co_return senders_json(gate, request);
+  if (command != "status")
+    co_return base::fail("api.command", fmt::format("a gate does not know the command '{}'", command));
   boost::json::object out;
   out["sessions"] = gate.sessions();
   boost::json::array hosts;
@@ -49,15 +57,26 @@ void reload(gate::Gate& gate, const GateConfig& config) {
 base::Result<> run(const GateConfig& config, const std::string& config_file) {
   auto face = load_face(config);
   if (!face) return std::unexpected(face.error());
+  auto web = load_https(config.https);
+  if (!web) return std::unexpected(web.error());
 
   io::Loop loop;
   if (auto done = set_up_process(loop, needs_of(config, config_file)); !done) return done;
   const base::SystemClock clock;
+  std::unique_ptr<store::Database> db;
+  if (!config.data.empty()) {
+    auto opened = store::Database::open(loop, config.data + "/store", {});
+    if (!opened) return std::unexpected(opened.error());
+    db = std::move(*opened);
+  }
   gate::Gate gate(loop, clock, config.gate, std::move(*face));
+  auto https = GateHttps::make(loop, clock, config, std::move(*web), db.get(), [] { return std::nullopt; });
+  if (!https) return std::unexpected(https.error());
   api::ControlServer control(
-      loop, [&gate](boost::json::object request) { return answer(gate, std::move(request)); });
+      loop, [&](boost::json::object request) { return answer(gate, **https, std::move(request)); });
   auto started = config.control.empty() ? base::Result<>() : control.start(config.control);
   if (started) started = gate.start();
+  if (started) started = (*https)->start();
   if (!started) {
     loop.drop_tasks();
     return started;
@@ -68,10 +87,14 @@ base::Result<> run(const GateConfig& config, const std::string& config_file) {
   Running running;
   running.stop = [&] {
     gate.stop();
+    (*https)->stop();
     control.stop();
   };
-  running.stopped = [&] { return gate.sessions() == 0; };
-  running.reload = [&] { reload(gate, config); };
+  running.stopped = [&] { return gate.sessions() == 0 && (*https)->stopped(); };
+  running.reload = [&] {
+    reload(gate, config);
+    (*https)->reload();
+  };
   running.status = [&gate] { return fmt::format("{} sessions", gate.sessions()); };
   run_until_stopped(loop, running);
   return {};
@@ -92,7 +115,12 @@ int check_gate(const std::string& config_file) {
   const auto config = load_gate_config(config_file);
   if (!config) return report_check(config_file, {config.error()});
   if (const auto face = load_face(*config); !face) faults.push_back(face.error());
+  if (const auto web = load_https(config->https); !web) faults.push_back(web.error());
   check_process(needs_of(*config, config_file), {config_file}, faults);
+  if (faults.empty() && !config->data.empty()) {
+    if (const auto format = store::check_format(config->data + "/store"); !format)
+      faults.push_back(format.error());
+  }
   return report_check(config_file, faults);
 }
 

@@ -8,6 +8,7 @@
 #include "app/commands.hpp"
 #include "app/gate_senders.hpp"
 #include "app/publish_commands.hpp"
+#include "app/report_commands.hpp"
 #include "app/services.hpp"
 #include "process/confinement.hpp"
 
@@ -401,6 +402,7 @@ int main(int argc, char** argv) {
   add_check_command(root, domains, code);
   app::PublishRequest published;
   add_publish_commands(root, published, code);
+  app::add_report_commands(root, code);
 
   try {
     root.parse(arguments(argc, argv));

@@ -101,13 +101,18 @@ ProcessNeeds needs_of(const GateConfig& config, const std::string& config_file) 
   needs.log = config.log;
   needs.listen = config.gate.listen;
   needs.listen.insert(needs.listen.end(), config.gate.listen_tls.begin(), config.gate.listen_tls.end());
+  needs.listen.insert(needs.listen.end(), config.https.server.listen.begin(),
+                      config.https.server.listen.end());
+  needs.data = config.data;
   needs.control = config.control;
   needs.files = {config_file};
+  for (const CertificateFiles& one : config.https.certificates)
+    needs.files.insert(needs.files.end(), {one.certificate, one.key});
   for (const GateHost& host : config.hosts) {
     for (const auto* files : {&host.certificates, &host.keys, &host.backup_keys})
       needs.files.insert(needs.files.end(), files->begin(), files->end());
   }
-  needs.open_files = kOwnFiles + 2 * config.gate.limits.max_sessions;
+  needs.open_files = kOwnFiles + 2 * config.gate.limits.max_sessions + config.https.server.max_sessions;
   return needs;
 }
 

@@ -42,7 +42,9 @@ bool Inbound::about_us(const std::string& domain) const {
 }
 
 io::Task<base::Result<Taken>> Inbound::take(std::string delivered, std::string from) {
-  auto read_one = co_await worker_.run([text = std::move(delivered)] { return read(text); });
+  // Named first: g++ 12 would destroy what it holds twice.
+  auto reading = [text = std::move(delivered)] { return read(text); };
+  auto read_one = co_await worker_.run(std::move(reading));
   if (!read_one) co_return std::unexpected(read_one.error());
   tlsrpt::Report& report = *read_one->report;
   const base::Time now = clock_.now();

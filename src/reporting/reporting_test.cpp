@@ -7,6 +7,7 @@
 
 #include "reporting/causes.hpp"
 #include "reporting/inbound.hpp"
+#include "reporting/pin_outlook.hpp"
 #include "reporting/sums.hpp"
 
 namespace pinnace::reporting {
@@ -276,6 +277,34 @@ TEST(Sums, AreBounded) {
   EXPECT_EQ(sums.by_organization().size(), Sums::kMost + 1);
   EXPECT_EQ(sums.by_organization().at("(others)").failed, 5U);
   EXPECT_EQ(sums.problems().at("certificate-expired").sessions, Sums::kMost + 5);
+}
+
+TEST(PinOutlook, UntilTheLastWhoHeardAnotherKeyForgetsIt) {
+  const auto pin = [](char c) {
+    pins::Pin out;
+    out.sha256.fill(static_cast<std::uint8_t>(c));
+    return out;
+  };
+  const base::Time now = at("2026-11-24T12:00:00Z");
+  const auto promise = [&](std::vector<pins::Pin> keys, int days, pins::Mode mode = pins::Mode::enforce) {
+    pins::Promise p;
+    p.pins = std::move(keys);
+    p.mode = mode;
+    p.said_until = now;
+    p.max_age = std::chrono::days(days);
+    return p;
+  };
+  const std::vector<pins::Pin> live = {pin('b')};
+  EXPECT_FALSE(old_pin_until({}, live, now));
+  EXPECT_FALSE(old_pin_until(std::vector{promise({pin('a'), pin('b')}, 9)}, live, now))
+      << "the live key keeps it";
+  EXPECT_FALSE(old_pin_until(std::vector{promise({pin('a')}, 9, pins::Mode::report)}, live, now));
+  EXPECT_FALSE(old_pin_until(std::vector{promise({pin('a')}, 9)}, live, now + std::chrono::days(20)))
+      << "over";
+  pins::Promise broken = promise({pin('a')}, 2);
+  broken.broken = true;  // the operator's word changes nothing for who heard it
+  const std::vector all = {broken, promise({pin('c')}, 1), promise({pin('a'), pin('b')}, 9)};
+  EXPECT_EQ(old_pin_until(all, live, now), broken.ends());
 }
 
 TEST(Causes, EveryResultTypeOfTheRfcHasOne) {
