@@ -112,6 +112,16 @@ class Deploy(unittest.TestCase):
         self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
         self.assertEqual([NAME + ".pem"], os.listdir(self.tls))
 
+    def test_a_gate_that_cannot_be_asked_is_sent_sighup(self):
+        programs = os.path.join(self.folder, "programs")
+        os.makedirs(programs)
+        for name, text in ("pinnace", "exit 106"), ("systemctl", 'echo "told to $*"'):
+            self.write(os.path.join(programs, name), f"#!/bin/sh\n{text}\n")
+            os.chmod(os.path.join(programs, name), 0o755)
+        path = programs + os.pathsep + os.environ["PATH"]
+        done = self.deploy(NAME, *self.second, reload="", PATH=path)
+        self.assertEqual((0, "told to reload pinnace-gate\n"), (done.returncode, done.stdout))
+
     def test_what_the_gate_refuses_is_told(self):
         gate = os.path.join(self.folder, "refuses")
         self.write(gate, "#!/bin/sh\necho 'pinnace: no such socket' >&2\nexit 1\n")
