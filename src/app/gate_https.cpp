@@ -90,6 +90,7 @@ base::Result<std::unique_ptr<GateHttps>> GateHttps::make(io::Loop& loop, const b
     out->posted_ = std::make_unique<ReportsPosted>(*out->inbound_, clock);
   }
   if (!tls) return out;
+  out->tls_ = tls;
   out->server_ = std::make_unique<http::Server>(loop, clock, config.https.server, std::move(*tls));
   if (!config.https.reports.empty() && out->posted_)
     out->server_->add(config.https.reports, out->posted_->resource());
@@ -105,12 +106,29 @@ void GateHttps::stop() {
   if (server_) server_->stop();
 }
 
-void GateHttps::reload() {
+void GateHttps::serve_policies(const gate::Face& face) {
   if (!server_) return;
-  auto context = load_https(config_.https);
-  if (!context)
-    return base::log_error("https_certificate_not_reloaded", {{"reason", context.error().detail}});
+  policies_.set(config_.domains, face, *tls_);
+  server_->add(std::string(publish::kPolicyPath), policies_.resource());
+}
+
+base::Result<> GateHttps::renew(const gate::Face& face, const std::string& config_file) {
+  auto config = load_gate_config(config_file);
+  if (!config) return std::unexpected(config.error());
+  auto context = load_https(config->https);
+  if (!context) return std::unexpected(context.error());
+  if (!*context)
+    return base::fail("config.value", config_file + ": [gate.https] is gone, which takes a restart");
+  policies_.set(std::move(config->domains), face, **context);
   server_->renew(std::move(**context));
+  return {};
+}
+
+void GateHttps::reload(const gate::Face& face, const std::string& config_file) {
+  if (!server_) return;
+  policies_.renew(face);
+  if (const auto done = renew(face, config_file); !done)
+    base::log_error("https_not_reloaded", {{"reason", done.error().detail}});
 }
 
 io::Task<base::Result<boost::json::value>> GateHttps::answer(boost::json::object request) {

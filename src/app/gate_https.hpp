@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/config.hpp"
+#include "app/gate_policies.hpp"
 #include "app/gate_reports.hpp"
 #include "http/server.hpp"
 #include "reporting/inbound.hpp"
@@ -46,10 +47,14 @@ class GateHttps {
                                                        std::optional<tls::ServerContext> tls,
                                                        store::Database* db,
                                                        std::function<std::optional<PinsHeld>()> pins);
+  // With the keys of `face`. Before start().
+  void serve_policies(const gate::Face& face);
   base::Result<> start();
   void stop();
   bool stopped() const { return !server_ || server_->sessions() == 0; }
-  void reload();  // certificates; what is wrong is logged, and nothing changes
+  // The certificates and the domains that the configuration names now, and policies with the keys of `face`.
+  // What is wrong is logged, and then certificates and domains stay.
+  void reload(const gate::Face& face, const std::string& config_file);
 
   // "report.take" and "report.inbound".
   io::Task<base::Result<boost::json::value>> answer(boost::json::object request);
@@ -57,12 +62,15 @@ class GateHttps {
  private:
   GateHttps(io::Loop& loop, const GateConfig& config) : loop_(loop), config_(config) {}
   io::Task<void> tend_daily();
+  base::Result<> renew(const gate::Face& face, const std::string& config_file);
 
   io::Loop& loop_;
   const GateConfig& config_;
   std::unique_ptr<reporting::Inbound> inbound_;
   std::unique_ptr<GateReports> reports_;
   std::unique_ptr<ReportsPosted> posted_;
+  PoliciesServed policies_;
+  std::optional<tls::ServerContext> tls_;  // the server's, at the start
   std::unique_ptr<http::Server> server_;
 };
 

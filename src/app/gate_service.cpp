@@ -72,6 +72,7 @@ base::Result<> run(const GateConfig& config, const std::string& config_file) {
   gate::Gate gate(loop, clock, config.gate, std::move(*face));
   auto https = GateHttps::make(loop, clock, config, std::move(*web), db.get(), [] { return std::nullopt; });
   if (!https) return std::unexpected(https.error());
+  (*https)->serve_policies(gate.face());
   api::ControlServer control(
       loop, [&](boost::json::object request) { return answer(gate, **https, std::move(request)); });
   auto started = config.control.empty() ? base::Result<>() : control.start(config.control);
@@ -93,7 +94,7 @@ base::Result<> run(const GateConfig& config, const std::string& config_file) {
   running.stopped = [&] { return gate.sessions() == 0 && (*https)->stopped(); };
   running.reload = [&] {
     reload(gate, config);
-    (*https)->reload();
+    (*https)->reload(gate.face(), config_file);
   };
   running.status = [&gate] { return fmt::format("{} sessions", gate.sessions()); };
   run_until_stopped(loop, running);

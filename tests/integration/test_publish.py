@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import smtplib
 import ssl
 import subprocess
@@ -210,6 +211,107 @@ class Publish(LabTest):
         self.assertEqual(["mta-sts.txt"], os.listdir(os.path.dirname(path)))
         with open(path, encoding="ascii") as file:
             self.assertEqual(pinned, file.read())
+
+    def https(self, *names):
+        """[gate.https] with a certificate of its own for each policy host."""
+        pairs = [self.lab.certificates.issued("publish-" + name, name) for name in names]
+        certificates = [{"certificate": pair[0], "key": pair[1]} for pair in pairs]
+        return {"listen": [f"{MX}:443"], "certificates": certificates}
+
+    def fetch(self, host, path="/.well-known/mta-sts.txt", sni=None):
+        """What curl makes of it: status, content type and body; its error where it takes the host for another."""
+        done = subprocess.run(
+            ["curl", "--silent", "--show-error", "--cacert", self.lab.certificates.roots_file, "--max-time", "10"]
+            + ["--resolve", f"{sni or host}:443:{MX}", "--header", f"Host: {host}"]
+            + ["--write-out", "\n%{http_code} %{content_type}", f"https://{sni or host}{path}"],
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            return None, "", done.stderr.decode()
+        body, end = done.stdout.decode().rsplit("\n", 1)
+        status, _, content_type = end.partition(" ")
+        return int(status), content_type, body
+
+    # RFC 8461 3.3: by the gate itself, for many domains.
+    def test_the_gate_serves_the_policies(self):
+        sections = self.sections(sts="enforce")
+        sections["gate.https"] = self.https("mta-sts.receiver.test")
+        gate = self.gate()
+        gate.configure(sections)
+        gate.start()
+        printed = self.publish(GOOD, "sts", "receiver.test", sections=sections)
+        status, content_type, body = self.fetch("mta-sts.receiver.test")
+        self.assertEqual((200, "text/plain"), (status, content_type.partition(";")[0]))
+        self.assertEqual(printed, body.replace("\r\n", "\n"))
+        self.assertEqual(404, self.fetch("mta-sts.receiver.test", path="/")[0])
+        self.assertEqual(404, self.fetch("receiver.test", sni="mta-sts.receiver.test")[0])
+        # It has no certificate for this name yet, nor a policy.
+        self.assertIn("certificate", self.fetch("mta-sts.plain.test")[2])
+
+        # A domain more, and its certificate, without a restart.
+        sections["gate.domain"].append({"domain": "plain.test", "mx": ["mx.plain.test"], "sts": "none"})
+        sections["gate.https"] = self.https("mta-sts.receiver.test", "mta-sts.plain.test")
+        gate.configure(sections)
+        self.reload(gate, r" policy domain=plain\.test ")
+        self.assertIn("mode: none", self.fetch("mta-sts.plain.test")[2])
+        self.assertEqual(body, self.fetch("mta-sts.receiver.test")[2])
+        # What is broken changes nothing.
+        sections["gate.domain"].append({"domain": "not a name"})
+        gate.configure(sections)
+        self.reload(gate, " https_not_reloaded ")
+        self.assertEqual(body, self.fetch("mta-sts.receiver.test")[2])
+
+        # Our own relay fetches it there, and holds the gate to it.
+        self.publish_records(
+            self.publish(GOOD, "receiver.test", sections=self.sections(sts="enforce"))
+            + f"mta-sts.receiver.test. {TTL} IN A {MX}\n"
+        )
+        relay = self.relay(sts={"allow_addresses": ["127.77.0.0/16"]}).start()
+        self.assert_once(self.lab.receiver, self.lab.send("bob@receiver.test"))
+        held = json.dumps(relay.ask("sts", "list"))
+        self.assertIn("receiver.test", held)
+        self.assertIn("enforce", held)
+        self.assertEqual(
+            {"ok"}, {finding["state"] for finding in self.checked(GOOD, sections=self.sections(sts="enforce"))}
+        )
+
+    # pinning-protocol 4.3: the policy's pins are those that the gate shows, also when a reload was refused.
+    def test_the_policys_pins_are_those_in_service(self):
+        sections = self.sections()
+        sections["gate.advert"] = {"scope": "DOMAIN", "max_age": "2d"}
+        sections["gate.https"] = self.https("mta-sts.receiver.test")
+        live = self.lab.path("pins.pem"), self.lab.path("pins.key")
+        backup = self.lab.path("pins-backup.key")
+        first, second, third, stranger = (
+            self.lab.certificates.issued(f"publish-{n}", "mx.receiver.test") for n in range(4)
+        )
+
+        def install(pair, next_backup):
+            for source, target in zip((*pair, next_backup), (*live, backup), strict=True):
+                shutil.copyfile(source, target)
+
+        install(first, second[1])
+        sections["gate"].update(certificate=live[0], key=live[1], backup_key=backup)
+        gate = self.gate()
+        gate.configure(sections)
+        gate.start()
+
+        def pins():
+            return re.findall(r"pin-sha256: (\S+)", self.fetch("mta-sts.receiver.test")[2])
+
+        self.assertEqual([pin_of(first[1]), pin_of(second[1])], pins())
+        install(stranger, second[1])
+        self.reload(gate, " certificate_not_reloaded ")
+        self.assertEqual([pin_of(first[1]), pin_of(second[1])], pins())
+        install(second, third[1])
+        self.reload(gate, " certificate_loaded ")
+        wait_for(lambda: pins() == [pin_of(second[1]), pin_of(third[1])], lambda: f"other pins than {pins()}")
+
+    def reload(self, gate, event):
+        heard = len(re.findall(event, gate.output()))
+        gate.program.process.send_signal(signal.SIGHUP)
+        gate.program.wait_until(lambda: len(re.findall(event, gate.output())) > heard, event)
 
     # pinning-protocol 1.1: inside TLS only.
     def test_nginx_shows_the_pins_inside_tls_only(self):
