@@ -247,7 +247,7 @@ class Lab:
                 "backup_key": backup_key or self.backup_key,
                 "control": "gate.sock",
             },
-            "gate.advert": {"max_age": "60d", "stsec_max_age": "365d"},
+            "gate.advert": {"max_age": "60d", "ramp": [], "mode": "ENFORCE", "stsec_max_age": "365d"},
         }
 
     def intercept(self, attack, at=MX, **settings):

@@ -102,7 +102,9 @@ struct GateConfig {
   std::string control;          // empty: none
   std::vector<publish::Domain> domains;
   SenderConfig lookups;  // how `pinnace publish check` looks up
-  std::string data;      // folder of the store; empty: none
+  std::string data;      // folder of the ledger and of reports; empty: neither is kept
+  store::Settings store;
+  pins::Schedule schedule;  // of what is promised, where a ledger is kept
   GateHttpsConfig https;
   reporting::InboundSettings reports;
 };

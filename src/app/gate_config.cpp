@@ -32,11 +32,32 @@ void read_hosts(TomlSection& gate, GateConfig& c) {
   c.gate.hostname = c.hosts.front().hostname;
 }
 
-void read_advert(TomlFile& file, gate::AdvertSettings& advert) {
+std::vector<base::Seconds> read_ramp(TomlSection& s) {
+  std::vector<base::Seconds> out;
+  std::vector<std::string> steps = {"1d", "7d", "60d"};
+  if (s.has("ramp")) steps = s.texts("ramp", false);
+  for (const std::string& text : steps) {
+    const auto step = base::parse_duration(text);
+    if (!step || *step < base::Seconds(1) || (!out.empty() && *step < out.back())) {
+      s.problem("ramp", "durations from 1s on are expected, each as long as the one before it or longer");
+      break;
+    }
+    out.push_back(*step);
+  }
+  return out;
+}
+
+void read_advert(TomlFile& file, GateConfig& c) {
+  gate::AdvertSettings& advert = c.gate.advert;
   TomlSection s = file.section("gate.advert");
   advert.max_age = s.duration("max_age", std::chrono::days(60));
+  c.schedule.max_age = advert.max_age;
+  c.schedule.ramp = read_ramp(s);
   advert.scope = static_cast<pins::Scope>(s.choice("scope", {"HOST", "DOMAIN"}, 0));
-  advert.mode = static_cast<pins::Mode>(s.choice("mode", {"ENFORCE", "REPORT"}, 0));
+  // Without a ledger nobody knows which week is the first.
+  const std::size_t mode = s.choice("mode", {"auto", "ENFORCE", "REPORT"}, 0);
+  advert.mode = mode == 2 ? pins::Mode::report : pins::Mode::enforce;
+  if (mode != 0) c.schedule.mode = advert.mode;
   advert.rua = s.text("rua", "");
   advert.stsec_max_age = s.duration("stsec_max_age", base::Seconds(0));
 }
@@ -76,7 +97,8 @@ gate::ClientLimits read_client_limits(TomlSection& s, const gate::ClientLimits& 
 }
 
 // [limits], as every service has it, or [gate.limits].
-void read_limits(TomlFile& file, gate::Settings& gate) {
+void read_limits(TomlFile& file, GateConfig& c) {
+  gate::Settings& gate = c.gate;
   TomlSection s = file.section("gate.limits");
   if (!s.exists()) s = file.section("limits");
   gate.limits.max_sessions = count(s, "max_sessions", 1000, 1);
@@ -84,6 +106,7 @@ void read_limits(TomlFile& file, gate::Settings& gate) {
   gate.max_errors = count(s, "max_errors", 20, 1);
   gate.tarpit = s.duration("tarpit", base::Seconds(0));
   gate.pace = read_pace(s);
+  c.store.min_free = static_cast<std::uint64_t>(s.integer("min_free_disk", 64LL << 20, 0, 1LL << 50));
   gate.command_timeout = s.duration("command_timeout", std::chrono::minutes(5));
 }
 
@@ -140,8 +163,8 @@ base::Result<GateConfig> load_gate_config(const std::string& path) {
   read_backend(s, c.gate);
   c.control = s.text("control", "");
   c.data = s.text("data", "");
-  read_advert(*file, c.gate.advert);
-  read_limits(*file, c.gate);
+  read_advert(*file, c);
+  read_limits(*file, c);
   c.domains = read_domains(s, c);
   read_reports(s, c);
   read_https(*file, c, c.https);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "app/commands.hpp"
+#include "app/gate_commands.hpp"
 #include "app/gate_senders.hpp"
 #include "app/publish_commands.hpp"
 #include "app/report_commands.hpp"
@@ -373,11 +374,16 @@ int main(int argc, char** argv) {
     if (!policyd->get_subcommands().empty()) return;
     code = check_only ? app::check_policyd(config) : app::run_policyd(config);
   });
+  bool break_promises = false;
+  gate->add_flag("--break-promises", break_promises,
+                 "Start with the certificate in the files although promises are outstanding that it breaks: "
+                 "senders that heard them hold their mail. It is logged, with whom and until when");
+  app::add_gate_commands(*gate, code);
   app::add_senders_command(*gate, code);
   gate->callback([&] {
     if (!gate->get_subcommands().empty()) return;
     if (config.empty()) throw CLI::RequiredError("--config");
-    code = check_only ? app::check_gate(config) : app::run_gate(config);
+    code = check_only ? app::check_gate(config) : app::run_gate(config, break_promises);
   });
   auto* configuration = root.add_subcommand("config", "Look at configurations");
   configuration->require_subcommand(1);
@@ -396,6 +402,7 @@ int main(int argc, char** argv) {
   queued.service = service;
   add_queue_commands(root, queued, code);
   add_pins_commands(root, service, name, set, advert, code);
+  app::add_ledger_commands(*root.get_subcommand("pins"), code);
   add_sts_commands(root, service, name, code);
   add_policy_commands(root, rule, explain, code);
   add_offline_commands(root, lint, verify, json, code);

@@ -10,6 +10,7 @@
 #include "api/control.hpp"
 #include "app/commands.hpp"
 #include "app/config.hpp"
+#include "app/gate_keeper.hpp"
 #include "app/gate_reports.hpp"
 #include "base/base64.hpp"
 #include "process/user.hpp"
@@ -60,7 +61,7 @@ base::Result<reporting::Taken> keep_offline(const GateConfig& config, std::strin
   if (config.data.empty()) return base::fail("gate.data", "the configuration names no store: set gate.data");
   io::Loop loop;
   const base::SystemClock clock;
-  auto db = store::Database::open(loop, config.data + "/store", {});
+  auto db = store::Database::open(loop, store_of(config), {});
   if (!db) return std::unexpected(db.error());
   reporting::Inbound inbound(loop, **db, clock, config.reports);
   if (auto loaded = inbound.load(); !loaded) return std::unexpected(loaded.error());

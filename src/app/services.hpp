@@ -7,7 +7,7 @@ namespace pinnace::app {
 
 // All return the process's exit code: 0 after an orderly stop, 1 where it could not start (and say why).
 int run_relay(const std::string& config_file);
-int run_gate(const std::string& config_file);
+int run_gate(const std::string& config_file, bool break_promises);
 // An empty `config_file`: /etc/pinnace/policyd.toml where there is one, else what holds without.
 int run_policyd(const std::string& config_file);
 

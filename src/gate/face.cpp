@@ -14,11 +14,9 @@ void add(pins::Advert& advert, const pins::Pin& pin) {
 
 pins::Pin own_key(const tls::OwnCertificate& certificate) { return certificate.chain().pins().front(); }
 
-std::vector<std::string> lines_of(const pins::Advert& advert, const AdvertSettings& settings) {
-  std::vector<std::string> lines = pins::ehlo_lines(advert);
-  if (settings.stsec_max_age > base::Seconds(0))
-    lines.push_back(pins::ehlo_line(pins::Stsec{settings.stsec_max_age}));
-  return lines;
+std::string stsec_of(const AdvertSettings& settings) {
+  if (settings.stsec_max_age == base::Seconds(0)) return {};
+  return pins::ehlo_line(pins::Stsec{settings.stsec_max_age});
 }
 
 }  // namespace
@@ -27,9 +25,9 @@ base::Result<pins::Advert> make_advert(const AdvertSettings& settings, const Hos
   pins::Advert advert;
   for (const tls::OwnCertificate& certificate : host.certificates) add(advert, own_key(certificate));
   for (const pins::Pin& backup : host.backups) add(advert, backup);
-  advert.max_age = settings.max_age;
+  advert.max_age = host.terms ? host.terms->max_age : settings.max_age;
   advert.scope = settings.scope;
-  advert.mode = settings.mode;
+  advert.mode = host.terms ? host.terms->mode : settings.mode;
   advert.rua = settings.rua;
   // pinning-protocol 8.1: the backup must be in no chain that is shown, not only not in this one.
   std::vector<pins::Pin> shown;
@@ -57,12 +55,19 @@ base::Result<Face> Face::make(std::vector<Host> hosts, const AdvertSettings& set
     auto advert = make_advert(settings, host);
     if (!advert) return std::unexpected(advert.error());
     identities.push_back({host.hostname, host.certificates});
-    std::vector<std::string> lines = lines_of(*advert, settings);
-    names.push_back({std::move(host), std::move(*advert), std::move(lines)});
+    std::vector<std::string> lines = pins::ehlo_lines(*advert);
+    std::string stsec = stsec_of(settings);
+    if (!stsec.empty()) lines.push_back(stsec);
+    names.push_back({std::move(host), std::move(*advert), std::move(lines), std::move(stsec)});
   }
   auto context = tls::ServerContext::of(std::move(identities), policy);
   if (!context) return std::unexpected(context.error());
   return Face(std::move(names), std::move(*context));
+}
+
+std::vector<std::string> Face::Name::said() const {
+  if (!host.may_say || host.may_say(advert)) return lines;
+  return stsec.empty() ? std::vector<std::string>() : std::vector{stsec};
 }
 
 base::Result<> Face::keeps_promises_of(const Face& before) const {

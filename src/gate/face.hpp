@@ -1,10 +1,13 @@
 // What clients see of the gate: its certificates by name, and what it promises for each name.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "pins/ledger.hpp"
 #include "pins/noting.hpp"
 #include "tls/server_context.hpp"
 
@@ -15,6 +18,9 @@ struct Host {
   std::string hostname;
   std::vector<tls::OwnCertificate> certificates;  // one at least, each with a key of another algorithm
   std::vector<pins::Pin> backups;                 // one at least
+  // Where a ledger is kept: how much it may promise, and whether that is written, so that it may be said now.
+  std::optional<pins::Terms> terms = std::nullopt;  // else the settings'
+  std::function<bool(const pins::Advert&)> may_say = {};
 };
 
 struct AdvertSettings {
@@ -37,6 +43,10 @@ class Face {
     Host host;
     pins::Advert advert;
     std::vector<std::string> lines;  // of the EHLO reply inside TLS
+    std::string stsec;               // that of them which is no promise of keys; empty: none
+
+    // What of the lines may be said now.
+    std::vector<std::string> said() const;
   };
 
   // Of one host at least: the first is who it is before TLS, and to whoever asks for no name of these.

@@ -25,11 +25,7 @@ Gate::Gate(io::Loop& loop, const base::Clock& clock, Settings settings, Face fac
       limits_(settings_.limits),
       backends_(loop, settings_.backend) {}
 
-base::Result<> Gate::renew(Face face) {
-  if (auto kept = face.keeps_promises_of(*face_); !kept) return kept;
-  face_ = std::make_shared<const Face>(std::move(face));
-  return {};
-}
+void Gate::renew(Face face) { face_ = std::make_shared<const Face>(std::move(face)); }
 
 base::Result<> Gate::listen(const std::vector<io::Endpoint>& at, bool tls_first) {
   for (const io::Endpoint& one : at) {

@@ -15,9 +15,8 @@ class Gate {
  public:
   Gate(io::Loop& loop, const base::Clock& clock, Settings settings, Face face);
 
-  // Other certificates and adverts, from the next session on. Error as Face::keeps_promises_of; then nothing
-  // changes.
-  base::Result<> renew(Face face);
+  // Other certificates and adverts, from the next session on. Whether they may follow, the caller knows.
+  void renew(Face face);
   const Face& face() const { return *face_; }
 
   base::Result<> start();

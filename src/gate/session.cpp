@@ -202,7 +202,7 @@ io::Task<void> Session::start_tls() {
   }
   encryption_ = Encryption::of(*shaken);
   const Face::Name& name = face_->names()[shaken->identity];
-  server_->become(name.host.hostname, name.lines);
+  server_->become(name.host.hostname, [&name] { return name.said(); });  // face_ has it
   server_->tls_established();
 }
 

@@ -177,10 +177,9 @@ void Server::answer(const Reply& reply) {
   }
 }
 
-void Server::become(std::string hostname, const std::vector<std::string>& tls_extensions) {
+void Server::become(std::string hostname, std::function<std::vector<std::string>()> tls_extensions) {
   options_.hostname = std::move(hostname);
-  auto& lines = options_.tls_extensions;
-  lines.insert(lines.end(), tls_extensions.begin(), tls_extensions.end());
+  more_inside_ = std::move(tls_extensions);
 }
 
 void Server::tls_established() {

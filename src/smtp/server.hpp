@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -87,8 +88,9 @@ class Server {
   void peer_closed();
   void answer(const Reply& reply);
   void tls_established();
-  // Before tls_established(): the name it has inside TLS, and more lines of its EHLO reply there.
-  void become(std::string hostname, const std::vector<std::string>& tls_extensions);
+  // Before tls_established(): the name it has inside TLS, and more lines of its EHLO reply there, asked for
+  // at each EHLO.
+  void become(std::string hostname, std::function<std::vector<std::string>()> tls_extensions);
   // Ends the session with 421: after the answer() that is due, so that a message taken is not called
   // refused; at once where none is, and a message that is half there is dropped.
   void shut_down(const std::string& why);
@@ -161,6 +163,7 @@ class Server {
   void say(int code, std::string text) { out_ += Reply::make(code, std::move(text)).wire(); }
 
   ServerOptions options_;
+  std::function<std::vector<std::string>()> more_inside_;  // may be null
   State state_ = State::command;
   std::string in_;
   std::size_t at_ = 0;  // octets of in_ done with

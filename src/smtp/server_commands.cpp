@@ -109,6 +109,10 @@ Server::MaybeAction Server::hello(const Command& command) {
     if (options_.xclient) reply.lines.emplace_back(Xclient::kOffer);
     const auto& more = tls_ ? options_.tls_extensions : options_.plain_extensions;
     reply.lines.insert(reply.lines.end(), more.begin(), more.end());
+    if (tls_ && more_inside_) {
+      const auto lines = more_inside_();
+      reply.lines.insert(reply.lines.end(), lines.begin(), lines.end());
+    }
     reply.lines.emplace_back("ENHANCEDSTATUSCODES");
   }
   out_ += reply.wire();

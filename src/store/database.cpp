@@ -22,8 +22,8 @@
 namespace pinnace::store {
 namespace {
 
-constexpr std::array<const char*, kTableCount> kTableNames = {"default", "messages", "bodies",  "pins",
-                                                              "sts",     "schedule", "answers", "reports"};
+constexpr std::array<const char*, kTableCount> kTableNames = {
+    "default", "messages", "bodies", "pins", "sts", "schedule", "answers", "reports", "promises"};
 
 rocksdb::Slice slice(std::string_view s) { return {s.data(), s.size()}; }
 

@@ -30,8 +30,8 @@
 namespace pinnace::store {
 
 // One RocksDB column family each; docs/store-format.md says what they hold.
-enum class Table : std::uint8_t { meta, messages, bodies, pins, sts, schedule, answers, reports };
-inline constexpr std::size_t kTableCount = 8;
+enum class Table : std::uint8_t { meta, messages, bodies, pins, sts, schedule, answers, reports, promises };
+inline constexpr std::size_t kTableCount = 9;
 
 // Changes that become visible and durable together. Made by Database::batch().
 class Batch {

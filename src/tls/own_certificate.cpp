@@ -29,10 +29,8 @@ int no_passphrase(char*, int, int, void* asked) {
   return 0;
 }
 
-base::Result<KeyPtr> read_private_key(const std::string& file) {
-  auto pem = read_file(file, "tls.key");
-  if (!pem) return std::unexpected(pem.error());
-  const BioPtr in(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
+base::Result<KeyPtr> read_private_key(std::string_view pem, const std::string& file) {
+  const BioPtr in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   bool asked = false;
   KeyPtr key(PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, &asked));
   ERR_clear_error();
@@ -72,11 +70,19 @@ bool use(SSL* ssl, const OwnCertificate& c) {
 
 base::Result<OwnCertificate> OwnCertificate::load(const std::string& certificate_file,
                                                   const std::string& key_file) {
-  auto pem = read_file(certificate_file, "tls.certificate");
-  if (!pem) return std::unexpected(pem.error());
-  auto chain = PeerChain::from_pem(*pem);
+  const auto certificate = read_file(certificate_file, "tls.certificate");
+  if (!certificate) return std::unexpected(certificate.error());
+  const auto key = read_file(key_file, "tls.key");
+  if (!key) return std::unexpected(key.error());
+  return from_pem(*certificate, *key, certificate_file, key_file);
+}
+
+base::Result<OwnCertificate> OwnCertificate::from_pem(std::string_view certificate, std::string_view key_pem,
+                                                      const std::string& certificate_file,
+                                                      const std::string& key_file) {
+  auto chain = PeerChain::from_pem(certificate);
   if (!chain) return base::fail("tls.certificate", certificate_file + ": " + chain.error().detail);
-  auto key = read_private_key(key_file);
+  auto key = read_private_key(key_pem, key_file);
   if (!key) return std::unexpected(key.error());
   if (X509_check_private_key(chain->impl().certificates.front().get(), key->get()) != 1) {
     ERR_clear_error();
@@ -93,6 +99,15 @@ base::Result<OwnCertificate> OwnCertificate::load(const std::string& certificate
 }
 
 const PeerChain& OwnCertificate::chain() const { return impl_->chain; }
+
+std::string OwnCertificate::pem() const {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PrivateKey(out.get(), impl_->key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  for (const X509Ptr& one : impl_->chain.impl().certificates) PEM_write_bio_X509(out.get(), one.get());
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
 
 std::string OwnCertificate::fingerprint() const {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -118,7 +133,7 @@ base::Result<pins::Pin> pin_of_file(const std::string& file) {
   const KeyPtr public_key(PEM_read_bio_PUBKEY(in.get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   if (public_key) return spki_pin(public_key.get());
-  auto key = read_private_key(file);
+  auto key = read_private_key(*pem, file);
   if (!key) return std::unexpected(key.error());
   return spki_pin(key->get());
 }

@@ -14,7 +14,13 @@ class OwnCertificate {
   // file, and so does "tls.permission": this process may not read it.
   static base::Result<OwnCertificate> load(const std::string& certificate_file, const std::string& key_file);
 
+  // The same of texts; the names are for errors.
+  static base::Result<OwnCertificate> from_pem(std::string_view certificate, std::string_view key,
+                                               const std::string& certificate_name,
+                                               const std::string& key_name);
+
   const PeerChain& chain() const;
+  std::string pem() const;            // the private key, then the certificates. Secret
   std::string fingerprint() const;    // SHA-256 of the leaf, in hex
   std::string key_algorithm() const;  // "RSA", "EC", "ED25519"
 
