@@ -54,6 +54,11 @@ void show_status(const json::value& status) {
   }
 }
 
+bool holds_back(const json::value& status) {
+  const auto* held = status.as_object().if_contains("held_back");
+  return held && !held->as_array().empty();
+}
+
 int show_ledger(const Which& which) {
   const auto answer = which.config.empty() ? api::ask(which.service.control, {{"command", "gate.ledger"}})
                                            : ledger_of(which.config, false);
@@ -64,8 +69,10 @@ int show_ledger(const Which& which) {
 
 void add_gate_commands(CLI::App& gate, int& code) {
   gate.require_subcommand(0, 1);
-  auto* reload = gate.add_subcommand(
-      "reload", "Read certificates and keys again, as SIGHUP does; what would break a promise is held back");
+  auto* reload = gate.add_subcommand("reload",
+                                     "Read certificates and keys again, as SIGHUP does; what would break a "
+                                     "promise is held back. Exit code: 0 "
+                                     "all are served, 1 not all");
   auto* status = gate.add_subcommand("status", "What is advertised, and what is held back until when");
   auto* ledger = gate.add_subcommand("ledger", "What is promised, and who may hold it until when");
   const auto breaks = std::make_shared<bool>(false);
@@ -76,6 +83,7 @@ void add_gate_commands(CLI::App& gate, int& code) {
   reload->callback([&code, breaks, of_reload] {
     const auto answer = ask(*of_reload, {{"command", "gate.reload"}, {"break_promises", *breaks}});
     code = show_answer(answer, of_reload->service.json, show_status);
+    if (answer && holds_back(*answer)) code = 1;
   });
   status->callback([&code, of_status] {
     code = show_answer(ask(*of_status, {{"command", "status"}}), of_status->service.json, show_status);

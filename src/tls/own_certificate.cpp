@@ -72,7 +72,8 @@ base::Result<OwnCertificate> OwnCertificate::load(const std::string& certificate
                                                   const std::string& key_file) {
   const auto certificate = read_file(certificate_file, "tls.certificate");
   if (!certificate) return std::unexpected(certificate.error());
-  const auto key = read_file(key_file, "tls.key");
+  // Where one file holds both it is read once: another may take its place at any moment.
+  const auto key = key_file == certificate_file ? certificate : read_file(key_file, "tls.key");
   if (!key) return std::unexpected(key.error());
   return from_pem(*certificate, *key, certificate_file, key_file);
 }
