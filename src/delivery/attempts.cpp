@@ -233,7 +233,8 @@ io::Task<std::vector<Outcome>> Attempts::over_session(const queue::Work& work,
   trial.full.reset();
   for (int round = 0; round < 2; ++round) {
     // Reuse under the same host, the same decision and from the same source only.
-    const bool reused = session && session->reusable() && session->host_name() == target.host &&
+    const bool reused = session && session->reusable() && session->alive() &&
+                        session->host_name() == target.host &&
                         session->decision().key == target.decision->key &&
                         session->sources() == tools_.settings.sources_of(work.message->route);
     if (!reused) {

@@ -58,6 +58,9 @@ class Session {
   io::Task<void> quit();
 
   bool reusable() const;
+  // It was not closed while it was kept: what is sent over a connection that is gone, a whole message with
+  // BDAT perhaps, nobody answers, and then it may have been taken.
+  bool alive() const { return stream_ && stream_->quiet(); }
   const policy::Decision& decision() const { return *decision_; }
   const smtp::Capabilities& capabilities() const { return client_->capabilities(); }
   bool connected() const { return client_ != nullptr; }  // else there are no capabilities

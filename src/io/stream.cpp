@@ -203,6 +203,12 @@ void Stream::interrupt() {
 
 Socket& Stream::socket() { return impl_->socket; }
 const std::string& Stream::peer() const { return impl_->peer; }
+bool Stream::quiet() const {
+  char octet = 0;
+  const ssize_t n = ::recv(impl_->socket.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 std::optional<IpAddress> Stream::peer_address() const { return name_of(impl_->socket.fd(), ::getpeername); }
 std::optional<IpAddress> Stream::local_address() const { return name_of(impl_->socket.fd(), ::getsockname); }
 

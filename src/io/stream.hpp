@@ -59,6 +59,8 @@ class Stream {
   Socket& socket();
   const std::string& peer() const;  // as Endpoint::str()
   std::optional<IpAddress> peer_address() const;
+  // Nothing waits to be read, nor did the peer close it, as far as this machine knows.
+  bool quiet() const;
   std::optional<IpAddress> local_address() const;
   void close();
 

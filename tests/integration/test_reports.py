@@ -225,7 +225,7 @@ class Reports(LabTest):
             "388 sessions reached us over TLS, 12 failed (3.00%)",
             "6 sessions failed: pkp-mismatch",
             "3 sessions failed: certificate-expired",
-            "No ledger of promises",
+            "The keys that are served now",
             "mx.receiver.test (3)",
             "E42",
         ):
