@@ -141,7 +141,8 @@ bool Session::pass_on(const std::string& line) {
   std::vector<std::string> kept;
   for (const std::string& text : *reply) {
     std::string_view rest = std::string_view(text).substr(std::min<std::size_t>(4, text.size()));
-    if (!is_verb(rest, "PKP ") && !is_verb(rest, "STSEC ")) kept.emplace_back(rest);
+    // Nor CHUNKING: it reads what it takes line by line.
+    if (!is_verb(rest, "PKP ") && !is_verb(rest, "STSEC ") && rest != "CHUNKING") kept.emplace_back(rest);
   }
   std::string code = reply->back().substr(0, 3);
   if (!client_.write(to_reply(code, kept))) return false;
