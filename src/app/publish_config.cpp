@@ -26,8 +26,11 @@ void read_sts(TomlSection& s, const GateConfig& config, publish::Domain& to) {
   constexpr sts::Mode kModes[] = {sts::Mode::none, sts::Mode::testing, sts::Mode::enforce};
   const std::size_t sts = s.choice("sts", {"off", "none", "testing", "enforce"}, 2);
   if (sts > 0) to.sts = kModes[sts - 1];
-  to.sts_pins =
-      config.gate.advert.scope == pins::Scope::domain && config.gate.advert.mode == pins::Mode::enforce;
+  // A ledger remembers what is said in EHLO: only where that is all of max_age, and enforced, from the first
+  // advert on does it outlast what the policy says.
+  const bool at_once = config.data.empty() || (config.schedule.ramp.empty() && config.schedule.mode);
+  to.sts_pins = config.gate.advert.scope == pins::Scope::domain &&
+                config.gate.advert.mode == pins::Mode::enforce && at_once;
   // Who heard the policy holds its pins for as long as who heard the advert, and the gate answers for that.
   const base::Seconds most = to.sts_pins ? std::min(config.gate.advert.max_age, sts::kMaxAge) : sts::kMaxAge;
   to.sts_max_age = s.duration("sts_max_age", std::min<base::Seconds>(std::chrono::days(7), most));

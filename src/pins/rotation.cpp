@@ -109,8 +109,7 @@ std::vector<RotationStep> rotation(std::span<const Key> keys, const std::string&
   }
   if (!backup.at_hand)
     out.push_back({Act::bring, backup.name, now, "its private key is kept elsewhere, and is needed here"});
-  if (!backup.certificate)
-    out.push_back({Act::certify, backup.name, now, "it needs a certificate: pinnace gate keys csr"});
+  if (!backup.certificate) out.push_back({Act::certify, backup.name, now, "it needs a certificate"});
   out.push_back({Act::swap, backup.name, *when, why});
   return out;
 }
